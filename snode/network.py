@@ -1,0 +1,292 @@
+"""The network's parameters as a vector of L2(0, T), and the activations.
+
+Right-hand side of (1): sigma(W(t) x(t) + b(t)).  The parameters (W, b), the perturbation
+(omega, beta), the gradient (E'_omega, E'_beta) and the descent direction (dW, db) are all vectors
+of one Hilbert space, App. A.1: <u, v> = integral over (0, T) of <u(t), v(t)> dt.
+
+Letters: L layers, N width, T horizon, h = T/L; W (L, N, N), b (L, N, 1); layer l stands for the
+midpoint t_l = (l + 1/2) h of its interval; Euler's method uses W[l] on the whole interval.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from snode.arrays import array_module, axpby, check_array, dot, generator, to_device, to_numpy
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A function sigma of the real line together with its derivative, as in (1) and (2).
+
+    Source: Sec. 3, Eq. (1).
+
+    Parameters
+    ----------
+    name : str
+        For messages and result files.
+    function : callable
+        Maps a, an array of any shape, to (sigma(a), sigma'(a)) of the same shape.
+    cuda : str
+        The same in CUDA: sets `sigma` and `slope` from `a`.  Trusts its input.
+    """
+
+    name: str
+    function: Callable
+    cuda: str
+
+    def __call__(self, a):
+        """Return sigma(a) and sigma'(a), arrays of a's shape.  Eq. (1); trusts its input."""
+        return self.function(a)
+
+
+def _tanh(a):
+    sigma = array_module(a).tanh(a)
+    return sigma, 1 - sigma * sigma
+
+
+def _relu(a):
+    slope = (a > 0).astype(a.dtype)  # the derivative of ReLU, 0 at the kink
+    return a * slope, slope
+
+
+def _identity(a):
+    return a, array_module(a).ones_like(a)
+
+
+tanh = Activation("tanh", _tanh, "sigma = tanh(a); slope = 1 - sigma * sigma;")
+relu = Activation("relu", _relu, "slope = a > 0; sigma = a * slope;")
+identity = Activation("identity", _identity, "sigma = a; slope = 1;")
+ACTIVATIONS = {activation.name: activation for activation in (tanh, relu, identity)}
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A vector of L2(0, T): the weights, a perturbation, a gradient or a direction.  App. A.1.
+
+    Parameters
+    ----------
+    W : array (L, N, N)
+        Weights of the layers, float32 or float64.
+    b : array (L, N, 1)
+        Biases, of the same dtype and on the same device.
+    horizon : float
+        T, a positive scalar, in units of depth.
+
+    Raises
+    ------
+    TypeError
+        If an array is missing, of another dtype, or on another device.
+    ValueError
+        If the shapes disagree, a number is not finite, or the horizon is not positive.
+    """
+
+    W: np.ndarray
+    b: np.ndarray
+    horizon: float
+
+    def __post_init__(self):
+        """Check what was given; the kernels trust it from here on."""
+        check_array("W", self.W, ("L", "N", "N"))
+        L, N, M = self.W.shape
+        if L < 1 or N != M:
+            raise ValueError(f"W: expected shape (L, N, N) with L > 0, got {self.W.shape}")
+        check_array("b", self.b, (L, N, 1), self.W.dtype)
+        array_module(self.W, self.b)
+        check_horizon(self.horizon)
+
+    @property
+    def h(self):
+        """The step T/L, a scalar, by Sec. 5 (T = 3, L = 150: h = 1/50); trusts its input."""
+        return self.horizon / len(self.W)
+
+    @property
+    def times(self):
+        """The midpoints t_l = (l + 1/2) h, shape (L,).  Source: this book; trusts its input."""
+        return (np.arange(len(self.W)) + 0.5) * self.h
+
+    def like(self, W, b):
+        """Return a vector of the same space; W (L, N, N), b (L, N, 1).  Trusts its input.
+
+        Source: App. A.1.  The kernels use it: their arrays need no second check.
+        """
+        vector = object.__new__(Weights)
+        vector.__dict__.update(W=W, b=b, horizon=self.horizon)
+        return vector
+
+    def __add__(self, other):
+        """Return self + other, of shapes (L, N, N), (L, N, 1).  App. A.1; trusts its input."""
+        return self.like(self.W + other.W, self.b + other.b)
+
+    def __sub__(self, other):
+        """Return self - other, of shapes (L, N, N), (L, N, 1).  App. A.1; trusts its input."""
+        return self.like(self.W - other.W, self.b - other.b)
+
+    def __mul__(self, scalar):
+        """Return scalar * self, of shapes (L, N, N), (L, N, 1).  App. A.1; trusts its input."""
+        return self.like(self.W * scalar, self.b * scalar)
+
+    __rmul__ = __mul__
+
+    def __neg__(self):
+        """Return -self, of shapes (L, N, N), (L, N, 1).  App. A.1; trusts its input."""
+        return self * -1.0
+
+    def axpby(self, a, x, b):
+        """Update self <- a x + b self in place, layer by layer, without a temporary copy.
+
+        Source: App. A.1, extended BLAS.  Trusts its input.
+
+        Parameters
+        ----------
+        a, b : float
+            Scalars.
+        x : Weights
+            Of the same shapes (L, N, N), (L, N, 1).
+
+        Returns
+        -------
+        Weights
+            self.
+        """
+        axpby(a, x.W, b, self.W)
+        axpby(a, x.b, b, self.b)
+        return self
+
+    def inner(self, other):
+        """Return <self, other> in L2(0, T) by the midpoint rule, a scalar.  App. A.1.
+
+        Parameters
+        ----------
+        other : Weights
+            Of the same shapes (L, N, N), (L, N, 1).  Trusts its input.
+
+        Returns
+        -------
+        float
+            h * sum over layers of <W, W'>_F + <b, b'>; on a GPU this waits for the device.
+        """
+        return inner_products((self, other))[0]
+
+    def norm(self):
+        """Return the L2(0, T) norm, a scalar.  App. A.1; trusts its input."""
+        return self.inner(self) ** 0.5
+
+    def copy(self):
+        """Return a copy, shapes (L, N, N), (L, N, 1).  App. A.1; trusts its input."""
+        return self.like(self.W.copy(), self.b.copy())
+
+    def to(self, xp):
+        """Return the same vector in the library xp, shapes kept.  Source: this package.
+
+        Parameters
+        ----------
+        xp : module
+            numpy or cupy.  Trusts its input.
+        """
+        return self.like(to_device(self.W, xp), to_device(self.b, xp))
+
+    def save(self, path):
+        """Write the vector (L, N, N), (L, N, 1) to `path`, an .npz file without pickles.
+
+        Source: this package.  Raises OSError if the file cannot be written.
+        """
+        with open(path, "wb") as file:
+            np.savez(file, W=to_numpy(self.W), b=to_numpy(self.b), horizon=self.horizon)
+
+    @staticmethod
+    def load(path):
+        """Read what `save` wrote: shapes (L, N, N), (L, N, 1).  Source: this package.
+
+        Raises
+        ------
+        ValueError
+            If the file does not hold W, b and horizon, or holds pickled objects.
+        """
+        with np.load(path, allow_pickle=False) as file:
+            missing = {"W", "b", "horizon"} - set(file.files)
+            if missing:
+                raise ValueError(f"{path}: expected W, b and horizon, lacks {sorted(missing)}")
+            return Weights(file["W"], file["b"], float(file["horizon"]))
+
+
+def inner_products(*pairs):
+    """Return the L2(0, T) inner products of several pairs of vectors, in one copy from a GPU.
+
+    Source: App. A.1.
+
+    Parameters
+    ----------
+    *pairs : (Weights, Weights)
+        Of shapes (L, N, N), (L, N, 1).  Trusts its input.
+
+    Returns
+    -------
+    list of float
+        Scalars.
+    """
+    sums = [u.h * (dot(u.W, v.W) + dot(u.b, v.b)) for u, v in pairs]
+    return to_numpy(array_module(pairs[0][0].W).stack(sums)).tolist()
+
+
+def check_horizon(horizon):
+    """Refuse a horizon T that is not a positive finite scalar.  Eq. (1).
+
+    Raises
+    ------
+    ValueError
+        Naming the value.
+    """
+    if not (isinstance(horizon, (int, float)) and 0 < horizon < float("inf")):
+        raise ValueError(f"horizon: expected a positive finite number, got {horizon!r}")
+
+
+def initial_weights(L, N, horizon=3.0, seed=0, std=0.001, start="iid", dtype=np.float32, xp=np):
+    """Draw the initial weights W0(t), b0(t) of Sec. 5: normal with mean 0.
+
+    Parameters
+    ----------
+    L, N : int
+        Layers and width (scalars).
+    horizon : float
+        T (scalar).
+    seed : int
+        Of the generator (scalar); NumPy draws, so both devices start alike.
+    std : float
+        Standard deviation (scalar): 0.001 in the paper's text, 1/196 in the authors' prototype.
+    start : str
+        "iid": every layer drawn anew (the paper's text); "spline": drawn at the four times 0, T/3,
+        2T/3, T and joined by a cubic spline (the authors' prototype), smooth in t.
+    dtype : dtype
+        float32 or float64.
+    xp : module
+        numpy or cupy.
+
+    Returns
+    -------
+    Weights
+        Shapes (L, N, N) and (L, N, 1).
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range or `start` is unknown.
+    """
+    for name, count in (("L", L), ("N", N)):
+        if not (isinstance(count, (int, np.integer)) and count > 0):
+            raise ValueError(f"{name}: expected a positive integer, got {count!r}")
+    check_horizon(horizon)
+    if not (std >= 0 and np.isfinite(std)):
+        raise ValueError(f"std: expected a finite number >= 0, got {std!r}")
+    if start not in ("iid", "spline"):
+        raise ValueError(f"start: expected 'iid' or 'spline', got {start!r}")
+    rng = generator(seed)
+    draws = rng.normal(0.0, std, (L if start == "iid" else 4, N, N + 1))
+    if start == "spline":
+        times = (np.arange(L) + 0.5) / L * 3
+        draws = CubicSpline(np.arange(4), draws)(times)
+    draws = draws.astype(dtype)
+    W, b = np.ascontiguousarray(draws[:, :, :N]), np.ascontiguousarray(draws[:, :, N:])
+    return Weights(to_device(W, xp), to_device(b, xp), horizon)

@@ -1,0 +1,334 @@
+"""Training by nonlinear conjugate gradients: Algorithm 1 with the step length of App. B.1.
+
+    d_j   = -g_j + gamma_j d_{j-1},    gamma_0 = 0,    g = E' or, for Sobolev descent, S E'
+    eta_j = zero of phi', where phi(eta) is the cost with the outputs linearised along d_j
+    w_{j+1} = w_j + eta_j d_j
+
+The paper's gamma is Fletcher and Reeves' (Algorithm 1, line 9); four others are here for
+comparison.  Restart: where phi'(0) = <E', d> is not negative, d is replaced by -g.
+
+Letters: w = (W, b) with shapes (L, N, N), (L, N, 1), E' and g alike; x0 (N, K), y (C, K).
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import brentq
+
+from snode.arrays import array_module, check_array, to_numpy
+from snode.cost import Cost
+from snode.network import Weights
+from snode.sobolev import apply, matrix
+
+LARGEST_MOVE = 32.0  # of any output in one step, where cross-entropy alone has no minimum
+
+
+class Gradient(NamedTuple):
+    """A gradient as the gamma formulas need it.  Algorithm 1, Corollary 4.2.
+
+    Parameters
+    ----------
+    g : Weights
+        E' or S E', of shapes (L, N, N), (L, N, 1).
+    dual : Weights
+        <dual, v> in L2 is the inner product of g and v: g itself, or E' for that of W^{1,2}.
+    norm2 : float
+        The inner product of g with itself, a scalar.  Trusts its input.
+    """
+
+    g: Weights
+    dual: Weights
+    norm2: float
+
+
+def fletcher_reeves(new, old, direction):
+    """Return |g|^2 / |g_old|^2, a scalar.  Algorithm 1, line 9; trusts its input."""
+    return new.norm2 / old.norm2
+
+
+def polak_ribiere(new, old, direction):
+    """Return max(0, <g, g - g_old>) / |g_old|^2, a scalar.
+
+    Source: Polak and Ribiere 1969 with Powell's max; trusts its input.
+    """
+    return max(0.0, new.norm2 - new.dual.inner(old.g)) / old.norm2
+
+
+def hestenes_stiefel(new, old, direction):
+    """Return <g, g - g_old> / <d, g - g_old>, a scalar.
+
+    Source: Hestenes and Stiefel 1952; trusts its input.
+    """
+    change = direction.inner(new.dual) - direction.inner(old.dual)
+    return (new.norm2 - new.dual.inner(old.g)) / change if change else 0.0
+
+
+def dai_yuan(new, old, direction):
+    """Return |g|^2 / <d, g - g_old>, a scalar.  Source: Dai and Yuan 1999; trusts its input."""
+    change = direction.inner(new.dual) - direction.inner(old.dual)
+    return new.norm2 / change if change else 0.0
+
+
+def steepest_descent(new, old, direction):
+    """Return 0, a scalar: no conjugacy.  Source: Cauchy; trusts its input."""
+    return 0.0
+
+
+GAMMAS = {
+    "fletcher-reeves": fletcher_reeves,
+    "polak-ribiere": polak_ribiere,
+    "hestenes-stiefel": hestenes_stiefel,
+    "dai-yuan": dai_yuan,
+    "steepest-descent": steepest_descent,
+}
+
+
+class Iteration(NamedTuple):
+    """What one iteration did, all scalars.  Algorithm 1.
+
+    `predicted` is phi(eta), the linearised cost after the step; `true` is E after the step.  Trusts
+    its input.
+    """
+
+    iteration: int
+    E: float
+    gradient_norm: float
+    gamma: float
+    restarted: bool
+    eta: float
+    predicted: float
+    true: float
+
+
+def step_length(phi):
+    """Return eta > 0, the zero of phi'.  App. B.1.
+
+    Without cross-entropy phi' is linear and eta has a closed form.  With it phi is convex: the
+    zero is bracketed by doubling, then found by Brent's method.
+
+    Parameters
+    ----------
+    phi : Line
+        The linearised cost, scalar to scalar, with phi'(0) < 0.
+
+    Returns
+    -------
+    float
+        eta; where phi has no minimum nearer, the eta that moves a class output by LARGEST_MOVE.
+
+    Raises
+    ------
+    FloatingPointError
+        If phi'(0) is not negative: the direction does not lead down.
+    """
+    slope = phi.derivative(0.0)
+    if not slope < 0:
+        raise FloatingPointError(f"step_length: expected phi'(0) < 0, got {slope}")
+    if phi.mu2 == 0:
+        _, c1, c2 = phi.quadratic
+        return float(-c1 / (2 * c2))  # a NumPy scalar would turn float32 weights into float64
+    unit = 1 / max(np.abs(phi.zeta).max(), np.finfo(float).tiny)
+    eta = unit / 1024
+    while phi.derivative(eta) < 0:
+        eta *= 2
+        if eta > LARGEST_MOVE * unit:
+            return float(LARGEST_MOVE * unit)
+    return float(brentq(phi.derivative, 0.0, eta, xtol=1e-12 * eta, rtol=1e-12))
+
+
+def value_and_gradient(flow, cost, weights, x0, y):
+    """Return E, its L2 gradient E' and the path.  Eqs. (3), (6), (7).
+
+    Parameters
+    ----------
+    flow : Euler or RK45
+        The discretisation.
+    cost : Cost
+        The functional.
+    weights : Weights
+        (L, N, N), (L, N, 1).
+    x0, y : array (N, K), (C, K)
+        A batch.  Trusts its input.
+
+    Returns
+    -------
+    (float, Weights)
+    """
+    path = flow.forward(weights, x0)
+    return cost.value(path.end, y, weights), gradient(flow, cost, weights, path, y)
+
+
+def gradient(flow, cost, weights, path, y):
+    """Return E' at the path's weights.  Eqs. (6), (7), (8).
+
+    Parameters
+    ----------
+    flow, cost, weights : Euler or RK45, Cost, Weights
+        As in `value_and_gradient`.
+    path : Path
+        The solution of (1), states (N, K).
+    y : array (C, K)
+        One-hot targets.  Trusts its input.
+
+    Returns
+    -------
+    Weights
+        E'_omega (L, N, N), E'_beta (L, N, 1).
+    """
+    lam = flow.adjoint(weights, path, cost.terminal(path.end, y))
+    E_prime = flow.gradient(weights, path, lam)
+    return E_prime.axpby(cost.mu4, weights, 1.0) if cost.mu4 else E_prime
+
+
+@dataclass(frozen=True, eq=False)
+class NCG:
+    """Nonlinear conjugate gradients.  Algorithm 1, App. B.1.
+
+    Parameters
+    ----------
+    flow : Euler or RK45
+        The discretisation.
+    cost : Cost
+        The functional (3).
+    iterations : int
+        Of a batch (scalar); the paper has 6, and gamma starts at 0 for each batch.
+    sobolev : bool or array (L, L)
+        False: the L2 gradient; True: formula (9); or a matrix made by `sobolev.matrix`.
+    gamma : str
+        "fletcher-reeves" (the paper), "polak-ribiere", "hestenes-stiefel", "dai-yuan",
+        "steepest-descent".
+    gamma_norm : str
+        Of g = S E': "L2", as Algorithm 1 prints it; "W12", the norm that g belongs to.
+    direction_scale : float
+        Multiplies the direction in every iteration (scalar).  1 is right; 0.001 repeats a
+        peculiarity of the authors' ODE45 prototype, where the conjugate term all but vanishes.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range or a name is unknown.
+    """
+
+    flow: Any
+    cost: Cost
+    iterations: int = 6
+    sobolev: Any = False
+    gamma: str = "fletcher-reeves"
+    gamma_norm: str = "L2"
+    direction_scale: float = 1.0
+
+    def __post_init__(self):
+        """Check the settings."""
+        if not (isinstance(self.iterations, int) and self.iterations > 0):
+            raise ValueError(f"iterations: expected a positive integer, got {self.iterations!r}")
+        if self.gamma not in GAMMAS:
+            raise ValueError(f"gamma: expected one of {', '.join(GAMMAS)}, got {self.gamma!r}")
+        if self.gamma_norm not in ("L2", "W12"):
+            raise ValueError(f"gamma_norm: expected 'L2' or 'W12', got {self.gamma_norm!r}")
+        if not 0 < self.direction_scale < float("inf"):
+            raise ValueError(f"direction_scale: expected > 0, got {self.direction_scale!r}")
+
+    def update(self, weights, x0, y, log=None):
+        """Return the weights after one batch.  Algorithm 1.
+
+        Parameters
+        ----------
+        weights : Weights
+            (L, N, N), (L, N, 1); left as they are.
+        x0, y : array (N, K), (C, K)
+            The batch: images and one-hot targets.
+        log : callable, optional
+            Called with an `Iteration` after each; costs one more forward solve each time.
+
+        Returns
+        -------
+        Weights
+            Of the same shapes.
+
+        Raises
+        ------
+        FloatingPointError
+            If E stops being finite or the gradient vanishes, with iteration and norms.
+        TypeError, ValueError
+            If the batch does not fit the weights.
+        """
+        check_batch(weights, x0, y)
+        weights, y_host = weights.copy(), to_numpy(y)
+        old = direction = None
+        for j in range(self.iterations):
+            path = self.flow.forward(weights, x0)
+            new = self._gradient(gradient(self.flow, self.cost, weights, path, y))
+            gamma = GAMMAS[self.gamma](new, old, direction) if j else 0.0
+            direction = self._direction(new, gamma, direction)
+            phi = self._line(weights, path, y_host, direction)
+            _check_finite(j, phi.value(0.0), new)
+            restarted = not phi.derivative(0.0) < 0
+            if restarted:
+                direction = self._direction(new, 0.0, direction)
+                phi = self._line(weights, path, y_host, direction)
+            eta = step_length(phi)
+            weights.axpby(eta, direction, 1.0)
+            old = new
+            if log is not None:
+                true = self.cost.value(self.flow.forward(weights, x0).end, y, weights)
+                norm = new.norm2**0.5
+                log(Iteration(j, phi.value(0), norm, gamma, restarted, eta, phi.value(eta), true))
+        return weights
+
+    def _gradient(self, E_prime):
+        """Return g with its norm: E', or S E' for Sobolev descent (Corollary 4.2)."""
+        g = E_prime
+        if self.sobolev is not False:
+            S = _kernel(len(g.W), g.horizon) if self.sobolev is True else self.sobolev
+            g = apply(S, E_prime)
+        dual = E_prime if self.gamma_norm == "W12" else g
+        return Gradient(g, dual, g.inner(dual))
+
+    def _direction(self, new, gamma, direction):
+        """Return -g + gamma d, times `direction_scale`; the old d is overwritten."""
+        s = self.direction_scale
+        if direction is None:
+            return new.g * -s
+        return direction.axpby(-s, new.g, s * gamma)
+
+    def _line(self, weights, path, y, direction):
+        """Return phi along the direction: sensitivity (2) with xi(0) = 0, then App. B.1."""
+        zeta = self.flow.sensitivity(weights, path, direction=direction).end
+        return self.cost.along(path.end, zeta, y, weights, direction)
+
+
+_kernel = lru_cache(matrix)
+
+
+def _check_finite(iteration, E, new):
+    """Refuse to go on from a cost that is not finite or a gradient that has vanished."""
+    if not (np.isfinite(E) and np.isfinite(new.norm2) and new.norm2 > 0):
+        raise FloatingPointError(
+            f"iteration {iteration}: expected a finite cost and a gradient > 0, "
+            f"got E = {E} and |E'|^2 = {new.norm2}"
+        )
+
+
+def check_batch(weights, x0, y):
+    """Refuse a batch that does not fit the weights: x0 (N, K), y (C, K) with C <= N.  Sec. 4.
+
+    Parameters
+    ----------
+    weights : Weights
+        (L, N, N), (L, N, 1).
+    x0, y : array (N, K), (C, K)
+        The batch.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument and what was expected.
+    """
+    N, dtype = weights.W.shape[1], weights.W.dtype
+    check_array("x0", x0, (N, "K"), dtype)
+    check_array("y", y, ("C", x0.shape[1]), dtype)
+    if not 0 < len(y) <= N:
+        raise ValueError(f"y: expected between 1 and N = {N} classes, got {len(y)}")
+    array_module(weights.W, x0, y)
