@@ -1,0 +1,231 @@
+"""The four original MNIST files: found or downloaded once, checked, and read as arrays of bytes.
+
+A file in the IDX format is a big-endian header, (0, 0, 8 = "unsigned byte", number of axes) and one
+four-byte length per axis, followed by the bytes in row-major order.  Nothing is used or kept unless
+the sha256 of its *decompressed* content is the known one; the gzip wrapping differs between copies.
+
+Where a file is looked for: the folder named by the environment variable ``SNODE_DATA`` and nowhere
+else, if that is set; otherwise the user's cache, which is filled from the public mirrors.
+
+Letters: n images of 28 rows and 28 columns; ``images`` (n, 28, 28), ``labels`` (n,), both uint8.
+"""
+
+import gzip
+import hashlib
+import math
+import os
+import struct
+import sys
+import tempfile
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+
+
+class File(NamedTuple):
+    """What is known of one file. Source: LeCun, Cortes and Burges, the MNIST database.
+
+    Trusts its input.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (n, 28, 28) for images, (n,) for labels.
+    download : int
+        Bytes to download, gzip-compressed, as the mirrors hold it.
+    sha256 : str
+        Checksum of the decompressed content.
+    """
+
+    shape: tuple
+    download: int
+    sha256: str
+
+
+FILES = {
+    "train-images-idx3-ubyte": File(
+        (60_000, 28, 28),
+        9_912_422,
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    ),
+    "train-labels-idx1-ubyte": File(
+        (60_000,), 28_881, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
+    ),
+    "t10k-images-idx3-ubyte": File(
+        (10_000, 28, 28),
+        1_648_877,
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    ),
+    "t10k-labels-idx1-ubyte": File(
+        (10_000,), 4_542, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
+    ),
+}
+
+
+def images_and_labels(part):
+    """Read one part of MNIST. Source: LeCun, Cortes and Burges, the MNIST database.
+
+    Parameters
+    ----------
+    part : str
+        ``"train"`` (60,000 images) or ``"t10k"`` (10,000 images).
+
+    Returns
+    -------
+    images : (n, 28, 28) uint8, 0 for paper and 255 for ink
+    labels : (n,) uint8, 0 to 9
+
+    Raises
+    ------
+    ValueError
+        If ``part`` is neither, or a file does not hold what it should.
+    OSError
+        If a file is missing, cannot be read, downloaded or written.
+    """
+    if part not in ("train", "t10k"):
+        raise ValueError(f"part: expected 'train' or 't10k', got {part!r}")
+    return read(f"{part}-images-idx3-ubyte"), read(f"{part}-labels-idx1-ubyte")
+
+
+def read(name):
+    """Find, check and read one file. Source: the IDX format, described above.
+
+    Parameters
+    ----------
+    name : str
+        One of the keys of ``FILES``.
+
+    Returns
+    -------
+    array : uint8, of the shape named in ``FILES``; read-only
+
+    Raises
+    ------
+    ValueError
+        If ``name`` is unknown, or the file found does not hold what it should.
+    FileNotFoundError
+        If ``SNODE_DATA`` is set and its folder lacks the file.
+    OSError
+        If the file cannot be read, no mirror delivers it, or the cache cannot be written.
+    """
+    if name not in FILES:
+        raise ValueError(f"name: expected one of {', '.join(FILES)}, got {name!r}")
+    named = os.environ.get("SNODE_DATA")
+    if named:
+        remedy = f"replace it by {name}.gz from {MIRRORS[0]}, or unset SNODE_DATA"
+    else:
+        remedy = "delete it and load again, which downloads it anew"
+    folder = Path(named).expanduser() if named else cache()
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            return _checked(path, name, remedy)
+    if named:
+        raise FileNotFoundError(
+            f"SNODE_DATA is {named!r}, but there is no {name} or {name}.gz in that folder: "
+            f"put the file there, e.g. from {MIRRORS[0]}{name}.gz, "
+            "or unset SNODE_DATA to have it downloaded"
+        )
+    return _download(name, folder)
+
+
+def cache():
+    """Name the folder that keeps downloaded files. Source: ``pooch.os_cache``. Trusts its input.
+
+    Returns
+    -------
+    folder : pathlib.Path, which need not exist yet
+    """
+    import pooch  # here, so that a user with a folder of his own does not need it
+
+    return Path(pooch.os_cache("snode"))
+
+
+def _checked(path, name, remedy):
+    """Read the local file ``path``; what goes wrong is said in one sentence."""
+    try:
+        return _parse(_decompress(path.read_bytes()), FILES[name])
+    except ValueError as error:
+        raise ValueError(f"{path} is not MNIST's {name}: {error}; {remedy}") from error
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+        raise OSError(
+            f"{path} cannot be read ({problem}), though MNIST's {name} is expected there; {remedy}"
+        ) from error
+
+
+def _decompress(content):
+    """Undo gzip where the content, not the file's name, says so: some servers unpack on the way."""
+    if content[:2] != b"\x1f\x8b":
+        return content
+    try:
+        return gzip.decompress(content)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"its gzip compression is damaged or cut short ({error})") from error
+
+
+def _parse(content, file):
+    """Check header, size and checksum of ``content``, in that order, and view it as an array."""
+    magic = struct.pack(">HBB", 0, 8, len(file.shape))
+    header = magic + struct.pack(f">{len(file.shape)}I", *file.shape)
+    size = len(header) + math.prod(file.shape)
+    if content[:4] != magic:
+        raise ValueError(f"it starts with bytes '{content[:4].hex()}', expected '{magic.hex()}'")
+    if len(content) != size:
+        raise ValueError(f"it holds {len(content):,} bytes, expected {size:,}")
+    if content[: len(header)] != header:
+        raise ValueError(f"its header does not announce the expected shape {file.shape}")
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != file.sha256:
+        raise ValueError(f"its content has the sha256 {sha256}, expected {file.sha256}")
+    return np.frombuffer(content, np.uint8, offset=len(header)).reshape(file.shape)
+
+
+def _download(name, folder):
+    """Fetch ``name`` from the first mirror that delivers it whole, and keep it in ``folder``."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch = tempfile.TemporaryDirectory(prefix=".partial-", dir=folder)
+    except OSError as error:
+        raise OSError(
+            f"{folder}, where MNIST's {name} is to be kept, is not a folder that can be written "
+            f"({error.strerror}): make it one, or set SNODE_DATA to a folder with the four files"
+        ) from error
+    failures = []
+    with scratch as partial:
+        for mirror in MIRRORS:
+            try:
+                return _fetch(mirror, name, Path(partial), folder)
+            except (OSError, ValueError) as error:  # all errors of requests are OSErrors
+                failures.append((f"{mirror}{name}.gz", error))
+    tried = "; ".join(f"{url}: {_brief(error)}" for url, error in failures)
+    raise OSError(
+        f"no mirror delivered MNIST's {name}.gz to {folder} ({tried}): check the network, "
+        "or set SNODE_DATA to a folder with the four files"
+    ) from failures[-1][1]
+
+
+def _fetch(mirror, name, partial, folder):
+    """Download from one mirror beside the final place; only a checked file moves there."""
+    import pooch
+
+    url, file = f"{mirror}{name}.gz", FILES[name]
+    said = f"Downloading {url} ({file.download:,} bytes) to {folder}"
+    print(said, file=sys.stderr, flush=True)
+    path = partial / f"{name}.gz"
+    pooch.HTTPDownloader(progressbar=True, chunk_size=2**16)(url, str(path), None)
+    array = _parse(_decompress(path.read_bytes()), file)
+    os.replace(path, folder / path.name)
+    return array
+
+
+def _brief(error):
+    """Name a network error whose text runs over lines, and quote any other."""
+    text = " ".join(str(error).split())
+    return text if len(text) < 200 else type(error).__name__
