@@ -287,7 +287,7 @@ def _why_not_cupy():
     """Return None where CuPy works, else one sentence that says what is missing."""
     try:
         import cupy
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         return (
             f"CuPy is not installed ({error}): pip install 'snode[gpu-cuda12]' for a CUDA 12 "
             "driver, or pip install 'snode[gpu-cuda13]' for CUDA 13."

@@ -136,8 +136,8 @@ class Euler:
             xi (L+1, ..., N, K).
         """
         W, h, x, slope = weights.W, weights.h, path.x, path.slope
-        xp = array_module(W, x)
-        xi0 = xp.zeros_like(x[0]) if xi0 is None else xi0
+        xi0 = array_module(x).zeros_like(x[0]) if xi0 is None else xi0
+        xp = array_module(W, x, xi0)
         xi = xp.empty((len(W) + 1, *xi0.shape), x.dtype)
         xi[0] = xi0
         source = None if direction is None else xp.matmul(direction.W, x[:-1])  # omega x

@@ -10,11 +10,13 @@ midpoint t_l = (l + 1/2) h of its interval; Euler's method uses W[l] on the whol
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from zipfile import BadZipFile
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 
 from snode.arrays import array_module, axpby, check_array, dot, generator, to_device, to_numpy
+from snode.files import atomic
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class Weights:
     @property
     def h(self):
         """The step T/L, a scalar, by Sec. 5 (T = 3, L = 150: h = 1/50); trusts its input."""
-        return self.horizon / len(self.W)
+        return float(self.horizon) / len(self.W)  # a NumPy float64 would widen float32 arrays
 
     @property
     def times(self):
@@ -191,9 +193,9 @@ class Weights:
     def save(self, path):
         """Write the vector (L, N, N), (L, N, 1) to `path`, an .npz file without pickles.
 
-        Source: this package.  Raises OSError if the file cannot be written.
+        Source: this package.  The file appears whole or not at all; Raises OSError.
         """
-        with open(path, "wb") as file:
+        with atomic(path) as file:
             np.savez(file, W=to_numpy(self.W), b=to_numpy(self.b), horizon=self.horizon)
 
     @staticmethod
@@ -203,13 +205,14 @@ class Weights:
         Raises
         ------
         ValueError
-            If the file does not hold W, b and horizon, or holds pickled objects.
+            If the file is not whole, or does not hold W, b and horizon without pickles.
         """
-        with np.load(path, allow_pickle=False) as file:
-            missing = {"W", "b", "horizon"} - set(file.files)
-            if missing:
-                raise ValueError(f"{path}: expected W, b and horizon, lacks {sorted(missing)}")
-            return Weights(file["W"], file["b"], float(file["horizon"]))
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in ("W", "b", "horizon")}
+        except (KeyError, ValueError, TypeError, AttributeError, EOFError, BadZipFile) as error:
+            raise ValueError(f"{path}: expected an .npz file of W, b, horizon: {error}") from error
+        return Weights(arrays["W"], arrays["b"], float(arrays["horizon"]))
 
 
 def inner_products(*pairs):

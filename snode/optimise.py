@@ -4,8 +4,7 @@
     eta_j = zero of phi', where phi(eta) is the cost with the outputs linearised along d_j
     w_{j+1} = w_j + eta_j d_j
 
-The paper's gamma is Fletcher and Reeves' (Algorithm 1, line 9); four others are here for
-comparison.  Restart: where phi'(0) = <E', d> is not negative, d is replaced by -g.
+Restart: where phi'(0) = <E', d> is not negative, d is replaced by -g.
 
 Letters: w = (W, b) with shapes (L, N, N), (L, N, 1), E' and g alike; x0 (N, K), y (C, K).
 """
@@ -17,72 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.optimize import brentq
 
-from snode.arrays import array_module, check_array, to_numpy
+from snode.arrays import array_module, check_array, to_device, to_numpy
+from snode.conjugate import GAMMAS, Gradient
 from snode.cost import Cost
-from snode.network import Weights
 from snode.sobolev import apply, matrix
 
 LARGEST_MOVE = 32.0  # of any output in one step, where cross-entropy alone has no minimum
-
-
-class Gradient(NamedTuple):
-    """A gradient as the gamma formulas need it.  Algorithm 1, Corollary 4.2.
-
-    Parameters
-    ----------
-    g : Weights
-        E' or S E', of shapes (L, N, N), (L, N, 1).
-    dual : Weights
-        <dual, v> in L2 is the inner product of g and v: g itself, or E' for that of W^{1,2}.
-    norm2 : float
-        The inner product of g with itself, a scalar.  Trusts its input.
-    """
-
-    g: Weights
-    dual: Weights
-    norm2: float
-
-
-def fletcher_reeves(new, old, direction):
-    """Return |g|^2 / |g_old|^2, a scalar.  Algorithm 1, line 9; trusts its input."""
-    return new.norm2 / old.norm2
-
-
-def polak_ribiere(new, old, direction):
-    """Return max(0, <g, g - g_old>) / |g_old|^2, a scalar.
-
-    Source: Polak and Ribiere 1969 with Powell's max; trusts its input.
-    """
-    return max(0.0, new.norm2 - new.dual.inner(old.g)) / old.norm2
-
-
-def hestenes_stiefel(new, old, direction):
-    """Return <g, g - g_old> / <d, g - g_old>, a scalar.
-
-    Source: Hestenes and Stiefel 1952; trusts its input.
-    """
-    change = direction.inner(new.dual) - direction.inner(old.dual)
-    return (new.norm2 - new.dual.inner(old.g)) / change if change else 0.0
-
-
-def dai_yuan(new, old, direction):
-    """Return |g|^2 / <d, g - g_old>, a scalar.  Source: Dai and Yuan 1999; trusts its input."""
-    change = direction.inner(new.dual) - direction.inner(old.dual)
-    return new.norm2 / change if change else 0.0
-
-
-def steepest_descent(new, old, direction):
-    """Return 0, a scalar: no conjugacy.  Source: Cauchy; trusts its input."""
-    return 0.0
-
-
-GAMMAS = {
-    "fletcher-reeves": fletcher_reeves,
-    "polak-ribiere": polak_ribiere,
-    "hestenes-stiefel": hestenes_stiefel,
-    "dai-yuan": dai_yuan,
-    "steepest-descent": steepest_descent,
-}
 
 
 class Iteration(NamedTuple):
@@ -135,7 +74,7 @@ def step_length(phi):
         eta *= 2
         if eta > LARGEST_MOVE * unit:
             return float(LARGEST_MOVE * unit)
-    return float(brentq(phi.derivative, 0.0, eta, xtol=1e-12 * eta, rtol=1e-12))
+    return float(brentq(phi.derivative, 0.0, eta, xtol=1e-300, rtol=1e-12))
 
 
 def value_and_gradient(flow, cost, weights, x0, y):
@@ -229,6 +168,8 @@ class NCG:
             raise ValueError(f"gamma_norm: expected 'L2' or 'W12', got {self.gamma_norm!r}")
         if not 0 < self.direction_scale < float("inf"):
             raise ValueError(f"direction_scale: expected > 0, got {self.direction_scale!r}")
+        if not isinstance(self.sobolev, bool):
+            check_array("sobolev", self.sobolev, ("L", "L"))
 
     def update(self, weights, x0, y, log=None):
         """Return the weights after one batch.  Algorithm 1.
@@ -263,11 +204,11 @@ class NCG:
             gamma = GAMMAS[self.gamma](new, old, direction) if j else 0.0
             direction = self._direction(new, gamma, direction)
             phi = self._line(weights, path, y_host, direction)
-            _check_finite(j, phi.value(0.0), new)
             restarted = not phi.derivative(0.0) < 0
             if restarted:
                 direction = self._direction(new, 0.0, direction)
                 phi = self._line(weights, path, y_host, direction)
+            _check_descent(j, phi, new)
             eta = step_length(phi)
             weights.axpby(eta, direction, 1.0)
             old = new
@@ -281,7 +222,9 @@ class NCG:
         """Return g with its norm: E', or S E' for Sobolev descent (Corollary 4.2)."""
         g = E_prime
         if self.sobolev is not False:
-            S = _kernel(len(g.W), g.horizon) if self.sobolev is True else self.sobolev
+            S = self.sobolev
+            if S is True:
+                S = _kernel(len(g.W), g.horizon, g.W.dtype, array_module(g.W))
             g = apply(S, E_prime)
         dual = E_prime if self.gamma_norm == "W12" else g
         return Gradient(g, dual, g.inner(dual))
@@ -299,15 +242,19 @@ class NCG:
         return self.cost.along(path.end, zeta, y, weights, direction)
 
 
-_kernel = lru_cache(matrix)
+@lru_cache
+def _kernel(L, horizon, dtype, xp):
+    """Return S of formula (9), (L, L): made once, and moved to the device once."""
+    return to_device(matrix(L, horizon).astype(dtype), xp)
 
 
-def _check_finite(iteration, E, new):
-    """Refuse to go on from a cost that is not finite or a gradient that has vanished."""
-    if not (np.isfinite(E) and np.isfinite(new.norm2) and new.norm2 > 0):
+def _check_descent(iteration, phi, new):
+    """Refuse to go on from a cost that is not finite or that does not fall along -g."""
+    E, slope = phi.value(0.0), phi.derivative(0.0)
+    if not (np.isfinite(E) and -np.inf < slope < 0):
         raise FloatingPointError(
             f"iteration {iteration}: expected a finite cost and a gradient > 0, "
-            f"got E = {E} and |E'|^2 = {new.norm2}"
+            f"got E = {E} and |E'|^2 = {new.norm2}, with phi'(0) = {slope}"
         )
 
 

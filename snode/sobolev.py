@@ -77,7 +77,7 @@ def apply(S, gradient):
         Of the same shapes, dtype and device.
     """
     W, b = gradient.W, gradient.b
-    S = to_device(S.astype(W.dtype), array_module(W))
+    S = to_device(S.astype(W.dtype, copy=False), array_module(W))
     return gradient.like(
         (S @ W.reshape(len(W), -1)).reshape(W.shape), (S @ b.reshape(len(b), -1)).reshape(b.shape)
     )

@@ -1,0 +1,136 @@
+"""The command line: `snode train`, `snode data`, `snode check` (also `python -m snode ...`).
+
+Source: Sec. 5 of the paper for the settings; every option is a field of `experiments.Run`.
+"""
+
+import argparse
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from tqdm import tqdm
+
+from snode import __version__, check
+from snode.arrays import BACKENDS, backend
+from snode.data import SHAPES, load
+from snode.experiments import CHOICES, Run, result, train, write_json
+
+HELP = {
+    "dataset": "digits (8x8, comes with scikit-learn) or MNIST",
+    "activation": "sigma of equation (1)",
+    "loss": "l2: mu1 = 1; ce: cross-entropy with mu2 = 1, mu3 = 0.4",
+    "method": "the optimiser; rmsprop is what the paper calls SGD",
+    "weight_decay": "mu4 of equation (3); the paper has 0 and 1e-8",
+    "epochs": "passes over the training images",
+    "seed": "of the initial weights and the order of the batches",
+    "layers": "L; the step is h = T/L",
+    "batch": "K, images in a batch",
+    "iterations": "NCG iterations on each batch",
+    "horizon": "T",
+    "std": "standard deviation of the initial weights",
+    "readout": "the outputs that the l2 terms act on",
+    "start": "initial weights drawn layer by layer, or a smooth spline in t",
+    "dtype": "precision of the run",
+}
+
+
+def main(arguments=None):
+    """Run the command line and return its exit status, a scalar.  Source: this package.
+
+    0; 1 where `snode check` finds a fault; 2 for a bad request, told in one sentence.  Raises
+    SystemExit for bad options.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except (ValueError, OSError, RuntimeError, ArithmeticError, MemoryError) as error:
+        print(f"snode: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("snode: stopped", file=sys.stderr)
+        return 130
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="snode", description="Standalone neural ODEs.")
+    parser.add_argument("--version", action="version", version=f"snode {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    sub = commands.add_parser(
+        "train", help="train a network", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    for field in fields(Run):
+        sub.add_argument(
+            "--" + field.name.replace("_", "-"),
+            type=field.type,
+            default=field.default,
+            choices=CHOICES.get(field.name),
+            help=HELP[field.name],
+        )
+    sub.add_argument("--backend", default="numpy", choices=BACKENDS, help="numpy: the CPU")
+    sub.add_argument("--output", type=Path, help="write the run and its accuracies to this file")
+    sub.add_argument("--save", type=Path, help="write the trained weights to this .npz file")
+    sub.set_defaults(command=_train)
+
+    sub = commands.add_parser("data", help="fetch or check a data set")
+    sub.add_argument("name", choices=tuple(SHAPES))
+    sub.set_defaults(command=_data)
+
+    sub = commands.add_parser("check", help="compare this machine's results with NumPy's")
+    sub.add_argument("--backend", default="numpy", choices=("numpy", "cupy"), help="what to check")
+    sub.add_argument("--small", action="store_true", help="a small problem, for seconds")
+    sub.add_argument("--output", type=Path, help="write the report to this .json file")
+    sub.set_defaults(command=_check)
+    return parser
+
+
+def _train(options):
+    values = vars(options)
+    run = Run(**{field.name: values[field.name] for field in fields(Run)})
+    _check_new(options.output, options.save)
+    xp = backend(options.backend)
+    weights, history = train(
+        run,
+        xp=xp,
+        progress=lambda items, total: tqdm(items, total=total, unit="batch", leave=False),
+        report=lambda epoch: print(_line(epoch, run.epochs), flush=True),
+    )
+    if options.output is not None:
+        write_json(options.output, result(run, history))
+    if options.save is not None:
+        weights.save(options.save)
+    return 0
+
+
+def _check_new(*paths):
+    """Refuse, before the work begins, what could not be written after it."""
+    for path in paths:
+        if path is not None and path.exists():
+            raise FileExistsError(f"{path}: exists already; name another file or remove it first")
+        if path is not None and not path.parent.is_dir():
+            raise FileNotFoundError(f"{path}: there is no folder {path.parent} to write it to")
+
+
+def _line(epoch, epochs):
+    return (
+        f"epoch {epoch.epoch}/{epochs}: training {100 * epoch.train_accuracy:.2f} %, "
+        f"test {100 * epoch.test_accuracy:.2f} %, {epoch.seconds:.1f} s"
+    )
+
+
+def _data(options):
+    data = load(options.name)
+    N = len(data.train.x)
+    print(
+        f"{data.name}: {data.train.x.shape[1]} training and {data.test.x.shape[1]} test images, "
+        f"N = {N} ({data.shape[0]} x {data.shape[1]})"
+    )
+    return 0
+
+
+def _check(options):
+    _check_new(options.output)
+    report = check.run(backend(options.backend), options.small)
+    if options.output is not None:
+        write_json(options.output, report)
+    return 0 if report["ok"] else 1
