@@ -1,0 +1,188 @@
+"""The network as an estimator of the Adversarial Robustness Toolbox (ART), with exact gradients.
+
+    logits = first C components of z = x(T)                                          Sec. 5
+    class gradients: rows of P by pull-backs                                         App. D.1
+    loss gradient: lam(0) for lam(T) = soft(logits) - y, cross-entropy               Eq. (8)
+
+The only file that imports ART, which the extra `test` installs; ART wants images as rows.
+
+Letters: N width, K images, C classes; rows x (K, N), y (K, C) or (K,).
+"""
+
+import numpy as np
+
+from snode.cost import Cost, softmax
+from snode.linearise import jacobian_rows
+from snode.perturbed import check_images
+
+try:
+    from art.estimators import BaseEstimator, LossGradientsMixin
+    from art.estimators.classification import ClassGradientsMixin, ClassifierMixin
+except ImportError as error:
+    raise ImportError(
+        "snode.art_adapter needs the Adversarial Robustness Toolbox: pip install 'snode[test]'"
+    ) from error
+
+CROSS_ENTROPY = Cost(mu2=1.0)
+
+
+class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, BaseEstimator):
+    """A trained network for ART's attacks.  Sec. 5 (comparisons), App. D.4.
+
+    ART's attacks take it as they take any classifier whose outputs are logits.
+
+    Parameters
+    ----------
+    flow : Euler or RK45
+        The discretisation.
+    weights : Weights
+        (L, N, N), (L, N, 1), NumPy arrays.
+    classes : int
+        C, a scalar.
+    box : (float, float) or None
+        The valid region of every pixel, ART's `clip_values`.
+
+    Raises
+    ------
+    TypeError
+        If the weights are not NumPy arrays.
+    """
+
+    estimator_params = BaseEstimator.estimator_params + ClassifierMixin.estimator_params
+
+    def __init__(self, flow, weights, classes=10, box=(-1.0, 0.0)):
+        """Remember the network; see the class."""
+        if not isinstance(weights.W, np.ndarray):
+            raise TypeError(f"weights: expected NumPy arrays, got {type(weights.W).__name__}")
+        super().__init__(model=weights, clip_values=box)
+        self.flow, self.weights, self.nb_classes = flow, weights, classes
+
+    @property
+    def input_shape(self):
+        """The shape (N,) of an image.  Source: ART; trusts its input."""
+        return self.weights.W.shape[1:2]
+
+    def predict(self, x, batch_size=128, **ignored):
+        """Return the logits.  Eq. (1).
+
+        Parameters
+        ----------
+        x : numpy.ndarray (K, N)
+            Images as rows.
+        batch_size : int
+            A scalar, not needed here.
+
+        Returns
+        -------
+        numpy.ndarray (K, C)
+            float32, as all of ART's arrays.
+
+        Raises
+        ------
+        ValueError
+            If the images do not fit the network.
+        """
+        return self._rows(self._path(x).end[: self.nb_classes])
+
+    def class_gradient(self, x, label=None, **ignored):
+        """Return the derivatives of the logits by the pixels: rows of P.  App. D.1.
+
+        Parameters
+        ----------
+        x : numpy.ndarray (K, N)
+            Images as rows.
+        label : int or numpy.ndarray (K,), optional
+            The class wanted, of all or of each image; without it all C.
+
+        Returns
+        -------
+        numpy.ndarray (K, C, N) or (K, 1, N)
+            float32.
+
+        Raises
+        ------
+        ValueError
+            If the images do not fit the network.
+        """
+        path = self._path(x)
+        if label is None:
+            P = jacobian_rows(self.flow, self.weights, path, self.nb_classes)
+            return np.moveaxis(P, 2, 0).astype(np.float32)
+        label = np.broadcast_to(label, len(x))
+        lam_T = np.zeros_like(path.end)
+        lam_T[label, np.arange(len(x))] = 1
+        return self._rows(self.flow.adjoint(self.weights, path, lam_T).start)[:, None]
+
+    def loss_gradient(self, x, y, **ignored):
+        """Return the derivative of the cross-entropy by the pixels.  Eq. (8).
+
+        Parameters
+        ----------
+        x : numpy.ndarray (K, N)
+            Images as rows.
+        y : numpy.ndarray (K, C) or (K,)
+            Targets, one-hot rows or classes.
+
+        Returns
+        -------
+        numpy.ndarray (K, N)
+            float32.
+
+        Raises
+        ------
+        ValueError
+            If the images do not fit the network.
+        """
+        path = self._path(x)
+        lam_T = CROSS_ENTROPY.terminal(path.end, self._one_hot(y))
+        return self._rows(self.flow.adjoint(self.weights, path, lam_T).start)
+
+    def compute_loss(self, x, y, reduction="none", **ignored):
+        """Return the cross-entropy.  Sec. 4.
+
+        Parameters
+        ----------
+        x, y : numpy.ndarray (K, N), (K, C) or (K,)
+            Images and targets.
+        reduction : str
+            "none", "mean" or "sum" over the images.
+
+        Returns
+        -------
+        numpy.ndarray (K,) or scalar
+
+        Raises
+        ------
+        ValueError
+            If the reduction is unknown.
+        """
+        if reduction not in ("none", "mean", "sum"):
+            raise ValueError(f"reduction: expected 'none', 'mean' or 'sum', got {reduction!r}")
+        p = softmax(self._path(x).end[: self.nb_classes].astype(np.float64))
+        loss = -(self._one_hot(y) * np.log(np.maximum(p, 1e-300))).sum(axis=0)
+        return loss if reduction == "none" else getattr(loss, reduction)()
+
+    def fit(self, x, y, **ignored):
+        """Refuse: networks of shape (L, N, N) are trained by `snode.optimise`.  Algorithm 1.
+
+        Raises
+        ------
+        NotImplementedError
+            Always.
+        """
+        raise NotImplementedError("train the network with snode.optimise, then hand it over")
+
+    def _path(self, x):
+        columns = np.ascontiguousarray(np.asarray(x).T, dtype=self.weights.W.dtype)
+        check_images("x", columns, self.weights, self.nb_classes)
+        return self.flow.forward(self.weights, columns)
+
+    def _one_hot(self, y):
+        y = np.asarray(y)
+        if y.ndim == 1:
+            y = np.eye(self.nb_classes)[y]
+        return np.ascontiguousarray(y.T, dtype=self.weights.W.dtype)
+
+    @staticmethod
+    def _rows(columns):
+        return np.ascontiguousarray(columns.T, dtype=np.float32)
