@@ -1,0 +1,52 @@
+# The book and its checks. Needed: Python 3.11 to 3.14, make and git; the rest is installed into .venv.
+
+SHELL = /bin/sh
+VENV ?= .venv
+PYTHON ?=
+JOBS ?= 2
+FORCE ?=
+BIN = $(VENV)/bin
+READY = $(VENV)/.up-to-date
+
+# one BLAS thread for each of the JOBS processes, and no progress bars in pages
+OPENBLAS_NUM_THREADS ?= 1
+OMP_NUM_THREADS ?= 1
+TQDM_DISABLE ?= 1
+export OPENBLAS_NUM_THREADS OMP_NUM_THREADS TQDM_DISABLE
+
+.PHONY: help book test notebooks html lint clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /	/' | expand -t 12
+
+book: $(READY) ## execute copies of all chapters on this machine and render them
+	@rm -rf _build/live && mkdir -p _build/live
+	@cp -R book snode tests *.md *.yml *.toml *.cff LICENSE* _build/live/
+	@echo "Executing the chapters, $(JOBS) at a time:"
+	@$(BIN)/python book/_tools/execute.py --jobs $(JOBS) _build/live/book/*.ipynb
+	@$(BIN)/jupyter-book build -q --all _build/live >/dev/null
+	@ln -sfn live/_build/html _build/book
+	@echo "The book is ready: $(CURDIR)/_build/book/index.html"
+
+test: html ## unit tests, every notebook against its committed outputs, a build without warnings
+	$(BIN)/python -m pytest tests book -n $(JOBS) --dist loadscope \
+	  --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg
+
+notebooks: $(READY) ## make the notebooks whose text twin has changed (FORCE=1: all of them)
+	@$(BIN)/python book/_tools/notebooks.py --jobs $(JOBS) $(if $(FORCE),--all)
+
+html: $(READY) ## render the committed notebooks; a warning is an error
+	@$(BIN)/jupyter-book build -q --all -W -n --keep-going . >/dev/null
+	@echo "The committed pages: $(CURDIR)/_build/html/index.html"
+
+lint: $(READY) ## style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean: ## remove what make has made, except the environment
+	rm -rf _build build snode.egg-info .pytest_cache .ruff_cache
+	find book snode tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml constraints.txt book/_tools/venv.sh
+	@sh book/_tools/venv.sh "$(VENV)" "$(PYTHON)"
+	@touch $@

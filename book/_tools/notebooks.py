@@ -1,0 +1,72 @@
+"""Make the notebooks book/X.ipynb from their text twins book/text/X.md and execute them.
+
+python book/_tools/notebooks.py [--all] [--check] [--jobs 2] [NAME...]
+
+Without --all, only those whose twin has changed or that have not been executed.
+--check changes nothing and fails if there are any.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+from execute import execute_all
+from jupytext.cli import jupytext as jupytext_command
+from jupytext.compare import NotebookDifference, compare_notebooks
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES, TEXTS, DRAFTS = ROOT / "book", ROOT / "book" / "text", ROOT / "_build" / "notebooks"
+
+
+def stale(text):
+    """True if the notebook is missing, differs from its text twin or was not executed."""
+    page = PAGES / f"{text.stem}.ipynb"
+    if not page.exists():
+        return True
+    notebook = nbformat.read(page, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    try:
+        compare_notebooks(notebook, jupytext.read(text), fmt="md:myst")
+    except NotebookDifference:
+        return True
+    return any(cell.execution_count is None for cell in code)
+
+
+def draft(text):
+    """Write the notebook with the twin's cells, beside the pages, and return its path."""
+    DRAFTS.mkdir(parents=True, exist_ok=True)
+    path, page = DRAFTS / f"{text.stem}.ipynb", PAGES / f"{text.stem}.ipynb"
+    path.unlink(missing_ok=True)
+    if page.exists():
+        shutil.copy(page, path)
+    jupytext_command(["--quiet", "--update", "--to", "ipynb", "--output", str(path), str(text)])
+    return path
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--all", action="store_true", help="also those that have not changed")
+    parser.add_argument("--check", action="store_true", help="only name those that would be made")
+    parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
+    parser.add_argument("names", nargs="*", help="chapters, without ending (default: every one)")
+    options = parser.parse_args()
+    texts = sorted(TEXTS / f"{n}.md" for n in options.names) or sorted(TEXTS.glob("*.md"))
+    changed = [text for text in texts if options.all or stale(text)]
+    if options.check:
+        sys.exit(f"Run make notebooks: {', '.join(t.stem for t in changed)}" if changed else 0)
+    drafts = [draft(text) for text in changed]
+    failed = execute_all(drafts, options.jobs, folder=PAGES)
+    for path in drafts:
+        if path not in failed:
+            os.replace(path, PAGES / path.name)
+    print(f"{len(drafts) - len(failed)} of {len(texts)} notebooks made anew.")
+    if failed:
+        sys.exit(f"Not executed to the end: {', '.join(path.name for path in failed)}")
+
+
+if __name__ == "__main__":
+    main()
