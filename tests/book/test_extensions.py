@@ -1,0 +1,156 @@
+"""Formulas without a network, buttons only for a repository, listings, docstrings."""
+
+import inspect
+import re
+
+import nbformat
+import pytest
+from docutils.core import publish_doctree
+from pages import BOOK, build, extension
+from sphinx.errors import ExtensionError
+
+pytestmark = pytest.mark.numpy_only
+
+without_docstring = extension("listing").without_docstring
+to_markup = extension("plain_docstrings").to_markup
+theme_options = extension("repository").theme_options
+
+URL = "https://github.com/owner/name"
+CHAPTER = "# 3 Model\n\n$$ x' = \\sigma(Wx + b) $$ (eq-paper-1)\n"
+LISTING = """
+```{listing} code.py
+:pyobject: C.method
+:caption: Two lines
+:name: code-method
+```
+"""
+CODE = '''
+class C:
+    """Of the class."""
+
+    def method(self):
+        """Of the method.
+
+        More of it.
+        """
+
+        answer = "it stays"  # and so does this
+        return answer
+'''
+
+
+def files():
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    cells = [nbformat.v4.new_markdown_cell(CHAPTER + LISTING)]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    return {
+        "book/index.md": "# Book\n\n```{toctree}\n03_model\n```\n",
+        "book/03_model.ipynb": nbformat.writes(notebook),
+        "book/text/03_model.md": CHAPTER,
+        "book/code.py": CODE,
+    }
+
+
+@pytest.fixture(scope="module")
+def plain_site(tmp_path_factory):
+    site = build(tmp_path_factory.mktemp("plain"), files())
+    assert site.code == 0, site.messages
+    return site
+
+
+@pytest.fixture(scope="module")
+def linked_site(tmp_path_factory):
+    site = build(tmp_path_factory.mktemp("linked"), files(), url=URL)
+    assert site.code == 0, site.messages
+    return site
+
+
+def requests(page):
+    """What a browser fetches by itself: scripts, style sheets, fonts, pictures, frames."""
+    tags = re.findall(r"<(?:script|link|img|iframe|source|object|embed)\b[^>]*>", page)
+    fetched = [tag for tag in tags if not re.search(r'rel="(next|prev|index|search)"', tag)]
+    return [url for tag in fetched for url in re.findall(r'(?:src|href|data)="([^"]*)"', tag)]
+
+
+def test_pages_fetch_nothing_from_the_network(plain_site):
+    for name in ("book/index", "book/03_model", "search", "genindex"):
+        page = plain_site.page(name)
+        assert requests(page)
+        assert not [url for url in requests(page) if re.match(r"(https?:)?//", url)]
+
+
+def test_style_sheets_fetch_nothing_from_the_network(plain_site):
+    for sheet in plain_site.html.rglob("*.css"):
+        css = sheet.read_text(encoding="utf-8")
+        assert not re.search(r"""(@import\s+|url\()["']?(https?:)?//""", css), sheet.name
+
+
+def test_mathjax_is_part_of_the_site(plain_site):
+    assert "mathjax/tex-chtml.js" in plain_site.page("book/03_model")
+    mathjax = plain_site.html / "_static/mathjax"
+    assert (mathjax / "tex-chtml.js").stat().st_size > 1_000_000
+    fonts = list((mathjax / "output/chtml/fonts/woff-v2").glob("*.woff"))
+    assert len(fonts) > 20
+    assert (mathjax / "input/tex/extensions/boldsymbol.js").is_file()
+
+
+def buttons(page):
+    return set(re.findall(r"btn-(source-[\w-]+-button|launch-\w+|source-\w+)", page))
+
+
+def test_no_repository_no_buttons(plain_site):
+    page = plain_site.page("book/03_model")
+    assert not buttons(page)
+    assert "github.com" not in page and "mybinder" not in page and "colab" not in page.lower()
+
+
+def test_repository_buttons(linked_site):
+    page = linked_site.page("book/03_model")
+    wanted = {"source-repository-button", "source-edit-button", "source-issues-button"}
+    assert wanted <= buttons(page)
+    assert f"{URL}/edit/main/book/text/03_model.md" in page
+    assert "https://mybinder.org/v2/gh/owner/name/main?urlpath=lab/tree/book/03_model.ipynb" in page
+    colab = "https://colab.research.google.com/github/owner/name/blob/main/book/03_model.ipynb"
+    assert colab in page
+    assert f"{URL}/edit/main/book/index.md" in linked_site.page("book/index")
+
+
+@pytest.mark.parametrize("url", ["owner/name", "http://github.com/a/b", f"{URL}/tree/main", "x y"])
+def test_an_address_that_is_none_is_refused(url):
+    with pytest.raises(ExtensionError, match="SNODE_REPOSITORY_URL"):
+        theme_options(url)
+
+
+def test_colab_only_for_github():
+    assert "colab_url" in theme_options(URL)["launch_buttons"]
+    assert "colab_url" not in theme_options("https://gitlab.com/a/b")["launch_buttons"]
+
+
+def test_listing_shows_the_code_alone(plain_site):
+    page = re.sub(r"<[^>]+>", "", plain_site.page("book/03_model"))
+    assert "def method(self):" in page and "it stays" in page and "and so does this" in page
+    assert "Of the method" not in page and "Of the class" not in page
+    assert "Two lines" in page
+
+
+def test_listing_leaves_other_strings():
+    assert without_docstring("def f():\n    return 'a'\n") == "def f():\n    return 'a'\n"
+    assert without_docstring("def f():\n    '''Doc.'''\n") == "def f():\n    '''Doc.'''\n"
+    assert without_docstring("def f():\n    '''A.'''\n\n    x = 1\n") == "def f():\n    x = 1\n"
+
+
+def test_docstrings_keep_every_sign():
+    signs = "sigma'[l] * |x|, E_w and `code_x`, a\\b, *args."
+    section = "Parameters\n----------\nx_ : array (N, K)\n    |x| * 2\n"
+    docstring = f"{signs}\n\n    set * in\n      formula\n\n{section}"
+    document = publish_doctree(to_markup(docstring), settings_overrides={"report_level": 1})
+    assert not list(document.findall(lambda node: node.tagname == "system_message"))
+    text = document.astext()
+    for part in ("sigma'[l] * |x|, E_w and code_x, a\\b, *args.", "set * in\n  formula", "|x| * 2"):
+        assert part in text
+    assert "Parameters" in text and "x_" in text and "array (N, K)" in text
+
+
+def test_extensions_say_what_they_are_for():
+    for file in (BOOK / "_ext").glob("*.py"):
+        assert inspect.cleandoc(extension(file.stem).__doc__)

@@ -1,0 +1,98 @@
+"""Runs and the command line: good settings train, bad ones get one clear sentence."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from snode.cli import main
+from snode.experiments import Run, train, write_json
+
+pytestmark = pytest.mark.numpy_only
+SMALL = {"layers": 12, "epochs": 2, "batch": 200, "iterations": 3}
+
+
+def arguments(**options):
+    return [f"--{k.replace('_', '-')}={v}" for k, v in options.items()]
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("loss", ["l2", "ce"])
+def test_the_shipped_defaults_learn_the_digits(activation, loss):
+    _, history = train(Run(activation=activation, loss=loss))
+    assert len(history) == 5
+    assert max(epoch.test_accuracy for epoch in history) >= 0.9
+
+
+@pytest.mark.parametrize("method", ["ncg", "ncg-sobolev", "rmsprop"])
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(method):
+    runs = [Run(method=method, seed=seed, **SMALL) for seed in (3, 3, 4)]
+    first, again, other = (train(run)[0] for run in runs)
+    assert np.array_equal(first.W, again.W) and np.array_equal(first.b, again.b)
+    assert not np.array_equal(first.W, other.W)
+
+
+def test_seeds_are_paired_over_methods_and_losses():
+    starts = [
+        Run(method=m, loss=l, seed=1).start_weights(64)
+        for m, l in [("ncg", "l2"), ("rmsprop", "ce")]
+    ]
+    assert np.array_equal(starts[0].W, starts[1].W)
+
+
+def test_train_prints_a_line_an_epoch_and_writes_the_result_once(tmp_path, capsys):
+    output = tmp_path / "result.json"
+    options = ["train", *arguments(**SMALL, seed=2), "--output", str(output)]
+    assert main(options) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+    content = json.loads(output.read_text())
+    assert content["run"] == dataclasses.asdict(Run(seed=2, **SMALL))
+    assert len(content["epochs"]) == 2
+    before = output.read_bytes()
+    assert main(options) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert output.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == [output.name]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": -1}, "seed: expected a non-negative integer, got -1"),
+        ({"epochs": 0}, "epochs: expected a positive integer, got 0"),
+        ({"weight_decay": -1e-8}, "mu4: expected a finite number >= 0"),
+        ({"batch": 5000}, "size: expected a whole number from 1 to 1400, got 5000"),
+        ({"horizon": 0}, "horizon: expected a positive finite number"),
+        ({"std": "nan"}, "std: expected a finite number >= 0"),
+        ({"output": "/nowhere/result.json"}, "there is no folder /nowhere"),
+    ],
+)
+def test_a_bad_value_is_refused_in_one_sentence(options, message, capsys):
+    assert main(["train", *arguments(**options)]) == 2
+    out, err = capsys.readouterr()
+    assert message in err and not out and len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", ["dataset", "activation", "loss", "method", "readout", "start"])
+def test_an_unknown_name_is_refused_with_the_good_ones(option, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["train", *arguments(**{option: "nonsense"})])
+    assert stop.value.code == 2
+    assert "nonsense" in capsys.readouterr().err
+    with pytest.raises(ValueError, match=f"{option}: expected one of .*, got 'nonsense'"):
+        Run(**{option: "nonsense"})
+
+
+def test_write_json_leaves_nothing_behind_when_it_fails(tmp_path):
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "a.json", {"x": object()})
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_module_runs_as_a_program():
+    command = [sys.executable, "-m", "snode", "data", "digits"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "digits: 1400 training and 397 test images, N = 64 (8 x 8)\n"

@@ -1,0 +1,31 @@
+"""A file appears whole or not at all."""
+
+import pytest
+
+from snode.files import atomic
+
+pytestmark = pytest.mark.numpy_only
+
+
+def test_a_file_is_written_whole_and_replaced_whole(tmp_path):
+    path = tmp_path / "a.bin"
+    for content in (b"first", b"second"):
+        with atomic(path) as file:
+            file.write(content)
+        assert path.read_bytes() == content
+    assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_a_failure_leaves_the_old_file_and_no_draft(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(RuntimeError, match="stop"), atomic(path) as file:
+        file.write(b"half of")
+        raise RuntimeError("stop")
+    assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_a_file_where_the_folder_should_be_is_an_error(tmp_path):
+    (tmp_path / "folder").write_text("a file")
+    with pytest.raises(OSError, match="folder"), atomic(tmp_path / "folder" / "a.bin"):
+        pass

@@ -1,0 +1,101 @@
+"""The repository's own rules: one list of pins, nothing stray at the top, no silent skips."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.numpy_only
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+TOP_LEVEL = """
+book snode tests _config.yml _toc.yml environment.yml README.md pyproject.toml constraints.txt
+Makefile LICENSE LICENSE-text CITATION.cff CONTRIBUTING.md CHANGELOG.md
+.github .ci .pre-commit-config.yaml .gitignore
+"""
+PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[0-9][A-Za-z0-9.]*)")
+
+
+def plain(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def direct():
+    """All direct requirements except those of the GPU extras, which depend on the machine."""
+    extras = [lines for name, lines in EXTRAS.items() if not name.startswith("gpu")]
+    return [line for lines in [PROJECT["dependencies"], *extras] for line in lines]
+
+
+def frozen():
+    """Return the lines of constraints.txt, without their markers."""
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    return [line.split(" ;")[0] for line in lines if line and not line.startswith("#")]
+
+
+def test_direct_requirements_are_pinned_exactly_and_once():
+    names = [plain(PIN.fullmatch(line)["name"]) for line in direct()]
+    assert len(names) == len(set(names))
+
+
+def test_constraints_freeze_the_indirect_requirements_only():
+    names = [plain(PIN.fullmatch(line)["name"]) for line in frozen()]
+    assert len(names) == len(set(names)) > 100
+    assert not set(names) & {plain(PIN.fullmatch(line)["name"]) for line in direct()}
+
+
+def test_environment_is_python_pip_and_the_extras():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    python, pip, wheels = environment["dependencies"]
+    assert python == "python" + PROJECT["requires-python"] and pip == "pip"
+    assert wheels == {"pip": ["-c constraints.txt", "-e .[book,test]"]}
+
+
+def test_the_environment_script_knows_the_range_of_pythons():
+    low, high = (v.split(".") for v in re.findall(r"[\d.]+", PROJECT["requires-python"]))
+    script = (ROOT / "book/_tools/venv.sh").read_text()
+    assert f"({', '.join(low)}) <= sys.version_info[:2] < ({', '.join(high)})" in script
+
+
+def test_top_level_holds_only_what_it_should():
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    files = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    top = {name.split("/")[0] for name in files.split("\0") if name}
+    assert top == set(TOP_LEVEL.split())
+
+
+def test_licences_and_citation_name_what_they_should():
+    assert (ROOT / "LICENSE").read_text().startswith("MIT License")
+    assert "Attribution 4.0 International" in (ROOT / "LICENSE-text").read_text()
+    paper = yaml.safe_load((ROOT / "CITATION.cff").read_text())["preferred-citation"]
+    assert paper["doi"].endswith("2205.13933") and len(paper["authors"]) == 6
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_ci_counts_a_skip_as_a_failure(tmp_path, workers):
+    (tmp_path / "test_one.py").write_text(
+        "import pytest\n"
+        "def test_run(): pass\n"
+        "def test_allowed(): pytest.skip('no GPU here')\n"
+        "def test_forgotten(): pytest.skip('later')\n"
+        "@pytest.mark.xfail\ndef test_known(): assert False\n"
+    )
+    (tmp_path / "test_two.py").write_text("import pytest\npytest.importorskip('no_such_module')\n")
+    strict = ["-p", "strict_skips", "--allow-skip", "no GPU", "-n", workers]
+    variables = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
+    whole = ["--continue-on-collection-errors", "--rootdir", tmp_path, tmp_path]
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", *strict, *whole],
+        env=variables | {"PYTHONPATH": str(ROOT / ".ci")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode != 0
+    assert "skip that is not allowed here: Skipped: later" in run.stdout
+    assert "no_such_module" in run.stdout and "no GPU here" not in run.stdout

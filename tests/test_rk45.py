@@ -1,0 +1,207 @@
+"""RK45: interpolated weights, transposes up to the tolerance, the limit of Euler's method."""
+
+import numpy as np
+import pytest
+from conftest import make_problem
+from identities import error, orders
+from scipy.integrate import solve_ivp
+from scipy.linalg import expm
+
+from snode import rk45
+from snode.arrays import to_numpy
+from snode.euler import Euler
+from snode.network import Weights, identity, initial_weights, relu, tanh
+from snode.rk45 import RK45
+
+
+def mismatch(flow, problem):
+    """Return |<xi(T), lam(T)> - <xi0, lam(0)> - K <gradient, d>|, relative to its terms."""
+    _, weights, direction, x0, _, xi0, lam_T = problem
+    path = flow.forward(weights, x0)
+    xi = flow.sensitivity(weights, path, xi0, direction)
+    lam = flow.adjoint(weights, path, lam_T)
+    grad = flow.gradient(weights, path, lam)
+    end, start = float((xi.end * lam.end).sum()), float((xi.start * lam.start).sum())
+    terms = np.array([end, -start, -x0.shape[1] * grad.inner(direction)])
+    assert min(abs(terms)) > 1e-2 * max(abs(terms))  # or the test would not see each of them
+    return abs(terms.sum()) / abs(terms).sum()
+
+
+def interpolate(weights, times):
+    """Return W and b on the CPU at the times, linear between nodes and constant outside."""
+    place = np.clip(times / weights.h - 0.5, 0, len(weights.W) - 1)
+    l = np.minimum(place.astype(int), len(weights.W) - 2)
+    u = (place - l)[:, None, None]
+    return [(1 - u) * a[l] + u * a[l + 1] for a in map(to_numpy, (weights.W, weights.b))]
+
+
+def refined(weights, m, xp):
+    """Return the same W(t), b(t) at the midpoints of m times as many layers."""
+    times = (np.arange(m * len(weights.W)) + 0.5) * weights.h / m
+    return Weights(*interpolate(weights, times), weights.horizon).to(xp)
+
+
+def test_dot_test_falls_with_the_tolerance(problem):
+    for rtol in (1e-3, 1e-6, 1e-9):
+        assert mismatch(RK45(tanh, rtol, 1e-3 * rtol), problem) < min(20 * rtol, 1e-2)
+
+
+def test_dot_test_falls_with_relu(xp):
+    """The kinks of ReLU cost many steps, not accuracy."""
+    problem = make_problem(xp, K=1, seed=1, size=0.3)
+    for rtol in (1e-4, 1e-7):
+        assert mismatch(RK45(relu, rtol, 0.1 * rtol), problem) < 100 * rtol
+
+
+def test_dot_test_in_float32(problem32):
+    flow = RK45(tanh, 1e-5, 1e-6)
+    path = flow.forward(problem32.weights, problem32.x0)
+    lam = flow.adjoint(problem32.weights, path, problem32.lam_T)
+    xi = flow.sensitivity(problem32.weights, path, direction=problem32.direction)
+    grad = flow.gradient(problem32.weights, path, lam)
+    for a in (path.end, path(0.5), lam.start, xi.end, grad.W, grad.b):
+        assert a.dtype == np.float32
+    assert mismatch(flow, problem32) < 2e-3
+
+
+@pytest.mark.parametrize(("activation", "rtol"), [(tanh, 1e-9), (relu, 1e-7)], ids=["tanh", "relu"])
+def test_forward_meets_dop853(problem, activation, rtol):
+    """Against SciPy, started anew at every node, where W(t) has its kinks."""
+    weights, x = problem.weights, to_numpy(problem.x0)
+    breaks = [0.0, *weights.times, weights.horizon]
+
+    def rate(t, x):
+        W, b = (a[0] for a in interpolate(weights, np.array([t])))
+        a = W @ x.reshape(13, 5) + b
+        return (np.tanh(a) if activation is tanh else np.maximum(a, 0)).ravel()
+
+    path = RK45(activation, rtol, rtol).forward(weights, problem.x0)
+    for t0, t1 in zip(breaks, breaks[1:]):
+        assert error(path(t0), x) < 300 * rtol
+        run = solve_ivp(rate, (t0, t1), x.ravel(), "DOP853", rtol=rtol / 30, atol=rtol / 30)
+        x = run.y[:, -1].reshape(13, 5)
+    assert error(path.end, x) < 300 * rtol
+
+
+def test_tanh_backwards_in_time_is_tanh_of_the_reversed_weights(problem):
+    """tanh is odd: x(T - t) solves (1) with -W(T - t), -b(T - t)."""
+    flow = RK45(tanh, 1e-10, 1e-10)
+    path = flow.forward(problem.weights, problem.x0)
+    W, b = (-a[::-1].copy() for a in (problem.weights.W, problem.weights.b))
+    back = flow.forward(Weights(W, b, problem.weights.horizon), path.end)
+    assert error(back.end, problem.x0) < 1e-7
+    assert error(back(0.7), path(2.3)) < 1e-7
+
+
+@pytest.mark.parametrize("L", [1, 2, 7])
+def test_constant_linear_weights_give_the_exponential(xp, L):
+    rng, T = np.random.default_rng(4), 1.5
+    W, x0, lam_T = (rng.normal(size=s) for s in ((6, 6), (6, 3), (6, 3)))
+    weights = Weights(xp.asarray(np.array([W / 2] * L)), xp.zeros((L, 6, 1)), T)
+    flow, P = RK45(identity, 1e-11, 1e-11), expm(T * W / 2)
+    path = flow.forward(weights, xp.asarray(x0))
+    assert path.times[0] == 0 and path.times[-1] == T and bool((path.start == xp.asarray(x0)).all())
+    assert error(path.end, P @ x0) < 1e-9
+    assert error(path(0.4), expm(0.4 * W / 2) @ x0) < 1e-9
+    assert error(flow.sensitivity(weights, path, xp.asarray(lam_T)).end, P @ lam_T) < 1e-9
+    lam = flow.adjoint(weights, path, xp.asarray(lam_T))
+    assert error(lam.start, P.T @ lam_T) < 1e-9
+    assert error(lam(0.4), expm(1.1 * W.T / 2) @ lam_T) < 1e-9
+
+
+def test_the_gradient_is_the_projection_on_the_hats(xp):
+    """W = 0, constant b: E'(t) = lam x(t)^T / K is linear in t; the end hats lean outwards."""
+    rng, L, T = np.random.default_rng(5), 5, 2.0
+    h, x0, lam, b = T / L, rng.normal(size=(4, 3)), rng.normal(size=(4, 3)), rng.normal(size=(4, 1))
+    weights = Weights(xp.zeros((L, 4, 4)), xp.asarray(np.array([b] * L)), T)
+    flow = RK45(identity, 1e-9, 1e-9)
+    path = flow.forward(weights, xp.asarray(x0))
+    grad = flow.gradient(weights, path, flow.adjoint(weights, path, xp.asarray(lam)))
+    centres = [13 / 24 * h, 1.5 * h, 2.5 * h, 3.5 * h, T - 13 / 24 * h]
+    expected = [lam @ (x0 + t * b).T / 3 for t in centres]
+    assert error(grad.W, np.array(expected)) < 1e-12
+    assert error(grad.b, np.array([lam.mean(axis=1, keepdims=True)] * L)) < 1e-12
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize(("rtol", "L"), [(1e-3, 12), (1e-3, 60), (1e-6, 12), (1e-9, 12)])
+def test_the_quadrature_is_finer_than_the_tolerance(monkeypatch, rtol, L):
+    weights = initial_weights(L, 13, seed=1, std=0.4, start="spline", dtype=np.float64)
+    _, _, _, x0, _, _, lam_T = make_problem()
+    flow, points = RK45(tanh, rtol, rtol), rk45._points
+    path = flow.forward(weights, x0)
+    lam = flow.adjoint(weights, path, lam_T)
+    grad = flow.gradient(weights, path, lam)
+    monkeypatch.setattr(rk45, "_points", lambda *args: points(*args) + 4)
+    assert (grad - flow.gradient(weights, path, lam)).norm() < rtol * grad.norm()
+
+
+def test_the_sensitivity_is_that_of_differences(problem):
+    _, weights, direction, x0, _, xi0, _ = problem
+    flow = RK45(tanh, 1e-9, 1e-9)
+    xi = flow.sensitivity(weights, flow.forward(weights, x0), xi0, direction)
+    errors = {1.1: [], 3.0: []}
+    for s in (0.01, 0.005, 0.0025):
+        up, down = (flow.forward(weights + e * direction, x0 + e * xi0) for e in (s, -s))
+        for t in errors:
+            errors[t].append(error((up(t) - down(t)) / (2 * s), xi(t)))
+    for observed in map(orders, errors.values()):
+        assert np.all((observed > 1.9) & (observed < 2.1)), errors
+
+
+def test_euler_converges_to_it_with_order_1(problem):
+    xp, weights, direction, x0, _, xi0, lam_T = problem
+    names, results, flow = ("path", "xi", "lam", "E'"), [], RK45(tanh, 1e-9, 1e-9)
+    for m in (1, 32, 64, 128):
+        fine, step = refined(weights, m, xp), refined(direction, m, xp)
+        if m == 1:
+            assert error(fine, weights) < 1e-14
+        path = flow.forward(fine, x0)
+        xi, lam = flow.sensitivity(fine, path, xi0, step), flow.adjoint(fine, path, lam_T)
+        slope = np.array([flow.gradient(fine, path, lam).inner(step)])
+        results.append((path.end, xi.end, lam.start, slope))
+        flow = Euler(tanh)
+    for name, exact, *euler in zip(names, *results):
+        errors = [error(z, exact) for z in euler]
+        assert errors[-1] < 0.1 and np.all(abs(orders(errors) - 1) < 0.2), (name, errors)
+
+
+def test_sensitivity_and_adjoint_scale_with_their_data(problem):
+    """atol is relative to the data: whatever its size, the steps are the same."""
+    _, weights, direction, x0, _, xi0, lam_T = problem
+    flow, tiny = RK45(tanh), 2.0**-40
+    path = flow.forward(weights, x0)
+    lam, small = (flow.adjoint(weights, path, s * lam_T) for s in (1.0, tiny))
+    assert lam.times == small.times and error(small.start / tiny, lam.start) < 1e-13
+    xi, small = (flow.sensitivity(weights, path, s * xi0, s * direction) for s in (1.0, tiny))
+    assert xi.times == small.times and error(small.end / tiny, xi.end) < 1e-13
+    nothing = flow.sensitivity(weights, path)
+    assert nothing.end.shape == x0.shape and float(abs(nothing.end).max()) == 0
+
+
+def test_leading_axes_and_more_columns_than_images(problem):
+    xp, weights, _, x0, _, _, lam_T = problem
+    flow = RK45(tanh, 1e-9, 1e-9)
+    path = flow.forward(weights, x0)
+    stacked = flow.adjoint(weights, path, xp.stack([lam_T, -2 * lam_T]))
+    assert error(stacked.start[1], -2 * flow.adjoint(weights, path, lam_T).start) < 1e-7
+    path = flow.forward(weights, x0[:, :1].copy())
+    P = flow.sensitivity(weights, path, xp.eye(13)).end
+    pulled = flow.adjoint(weights, path, lam_T[:, :1].copy()).start
+    assert error(pulled, P.T @ lam_T[:, :1]) < 1e-6
+
+
+def test_smooth_weights_allow_steps_longer_than_the_layers(xp):
+    weights = initial_weights(150, 13, std=0.1, start="spline", dtype=np.float64, xp=xp)
+    x0 = xp.asarray(np.random.default_rng(6).normal(size=(13, 5)))
+    path = RK45(tanh).forward(weights, x0)
+    assert path.statistics.accepted < 30
+    assert error(path.end, RK45(tanh, 1e-9, 1e-9).forward(weights, x0).end) < 1e-3
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize("name", ["rtol", "atol"])
+@pytest.mark.parametrize("value", [0.0, -1e-3, np.nan, np.inf])
+def test_bad_tolerances_are_refused(name, value):
+    with pytest.raises(ValueError, match=f"^{name}: expected a positive number"):
+        RK45(tanh, **{name: value})
