@@ -7,6 +7,7 @@ Without --all, only those whose twin has changed or that have not been executed.
 """
 
 import argparse
+import base64
 import os
 import shutil
 import sys
@@ -19,6 +20,7 @@ from jupytext.cli import jupytext as jupytext_command
 from jupytext.compare import NotebookDifference, compare_notebooks
 
 ROOT = Path(__file__).resolve().parents[2]
+PICTURE = ROOT / "book" / "_static" / "front.png"
 PAGES, TEXTS, DRAFTS = ROOT / "book", ROOT / "book" / "text", ROOT / "_build" / "notebooks"
 
 
@@ -47,6 +49,14 @@ def draft(text):
     return path
 
 
+def front_picture():
+    """Return the picture of the front page, which the README shows too, as bytes."""
+    notebook = nbformat.read(PAGES / "index.ipynb", as_version=4)
+    outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))
+    pictures = (output.get("data", {}).get("image/png") for output in outputs)
+    return base64.b64decode(next(picture for picture in pictures if picture))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--all", action="store_true", help="also those that have not changed")
@@ -63,6 +73,7 @@ def main():
     for path in drafts:
         if path not in failed:
             os.replace(path, PAGES / path.name)
+    PICTURE.write_bytes(front_picture())
     print(f"{len(drafts) - len(failed)} of {len(texts)} notebooks made anew.")
     if failed:
         sys.exit(f"Not executed to the end: {', '.join(path.name for path in failed)}")
