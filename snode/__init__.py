@@ -5,6 +5,7 @@ from snode.euler import Euler
 from snode.first_order import RMSprop
 from snode.network import Weights, relu, tanh
 from snode.optimise import NCG
+from snode.rk45 import RK45
 
 __version__ = "0.1.0"
-__all__ = ["Cost", "Euler", "NCG", "RMSprop", "Weights", "relu", "tanh"]
+__all__ = ["Cost", "Euler", "NCG", "RK45", "RMSprop", "Weights", "relu", "tanh"]
