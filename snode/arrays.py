@@ -48,54 +48,23 @@ def array_module(*arrays):
 
 
 def to_numpy(a):
-    """Return the array on the CPU; a NumPy array is returned as it is.  Source: this package.
+    """Return the array (any shape) on the CPU, a NumPy array as it is.
 
-    Parameters
-    ----------
-    a : array (any shape)
-        On either device.
-
-    Returns
-    -------
-    numpy.ndarray (same shape and dtype)
-        Trusts its input.
+    Source: this package; trusts its input.
     """
     return a if array_module(a) is np else a.get()
 
 
 def to_device(a, xp):
-    """Return the array in the library `xp`, copied only if it lives elsewhere.
+    """Return the array (any shape) in the library `xp`, copied only if it lives elsewhere.
 
-    Source: this package.
-
-    Parameters
-    ----------
-    a : array (any shape)
-        On either device.
-    xp : module
-        numpy or cupy, as `backend` returns it.
-
-    Returns
-    -------
-    array (same shape and dtype)
-        Trusts its input.
+    Source: this package; trusts its input.
     """
     return to_numpy(a) if xp is np else xp.asarray(a)
 
 
 def is_array(a):
-    """Tell whether `a` is a NumPy or CuPy array.  Source: this package.
-
-    Parameters
-    ----------
-    a : object
-        Anything (any shape).
-
-    Returns
-    -------
-    bool
-        Trusts its input.
-    """
+    """Tell (bool) whether `a` is a NumPy or CuPy array.  Source: this package; trusts its input."""
     cupy = sys.modules.get("cupy")
     return isinstance(a, np.ndarray) or (cupy is not None and isinstance(a, cupy.ndarray))
 
@@ -144,23 +113,9 @@ def check_array(name, a, shape, dtype=None):
 
 
 def generator(seed):
-    """Return a seeded NumPy generator: numbers are drawn on the CPU, then moved.
+    """Return a NumPy generator: numbers are drawn on the CPU, then moved, alike for both devices.
 
-    The same seed thus gives the same numbers on both devices.  Source: this package.
-
-    Parameters
-    ----------
-    seed : int
-        A non-negative scalar.
-
-    Returns
-    -------
-    numpy.random.Generator
-
-    Raises
-    ------
-    ValueError
-        If the seed is not a non-negative integer.
+    Source: this package.  Raises ValueError unless the seed is a non-negative int.
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise ValueError(f"seed: expected a non-negative integer, got {seed!r}")

@@ -9,6 +9,8 @@ The only file that imports ART, which the extra `test` installs; ART wants image
 Letters: N width, K images, C classes; rows x (K, N), y (K, C) or (K,).
 """
 
+import warnings
+
 import numpy as np
 
 from snode.cost import Cost, softmax
@@ -16,8 +18,10 @@ from snode.linearise import jacobian_rows
 from snode.perturbed import check_images
 
 try:
-    from art.estimators import BaseEstimator, LossGradientsMixin
-    from art.estimators.classification import ClassGradientsMixin, ClassifierMixin
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # ART warns that it finds no PyTorch
+        from art.estimators import BaseEstimator, LossGradientsMixin
+        from art.estimators.classification import ClassGradientsMixin, ClassifierMixin
 except ImportError as error:
     raise ImportError(
         "snode.art_adapter needs the Adversarial Robustness Toolbox: pip install 'snode[test]'"

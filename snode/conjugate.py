@@ -1,14 +1,21 @@
-"""The coefficient gamma of the conjugate directions d = -g + gamma d_old.
+"""The two numbers of an iteration of Algorithm 1: gamma, and the step length eta.
 
-Algorithm 1, line 9, is Fletcher and Reeves' formula; the others are here for comparison.  Each
-is one free function of the new gradient, the old one and the old direction.
+    d = -g + gamma d_old          gamma: Fletcher and Reeves' formula (line 9) or another
+    phi'(eta) = 0                 phi: the cost linearised along d (App. B.1)
+
+Each gamma is one free function of the new gradient, the old one and the old direction.
 
 Letters: g = E' or S E' and d are vectors of L2(0, T) with shapes (L, N, N), (L, N, 1).
 """
 
 from typing import NamedTuple
 
+import numpy as np
+from scipy.optimize import brentq
+
 from snode.network import Weights
+
+LARGEST_MOVE = 32.0  # of any class output in one step: cross-entropy alone may have no minimum
 
 
 class Gradient(NamedTuple):
@@ -69,3 +76,39 @@ GAMMAS = {
     "dai-yuan": dai_yuan,
     "steepest-descent": steepest_descent,
 }
+
+
+def step_length(phi):
+    """Return eta > 0, the zero of phi'.  App. B.1.
+
+    Without cross-entropy phi' is linear and eta has a closed form.  With it phi is convex: the
+    zero is bracketed by doubling, then found by Brent's method.
+
+    Parameters
+    ----------
+    phi : Line
+        The linearised cost, scalar to scalar, with phi'(0) < 0.
+
+    Returns
+    -------
+    float
+        eta; where phi has no minimum nearer, the eta that moves a class output by LARGEST_MOVE.
+
+    Raises
+    ------
+    FloatingPointError
+        If phi'(0) is not negative: the direction does not lead down.
+    """
+    slope = phi.derivative(0.0)
+    if not slope < 0:
+        raise FloatingPointError(f"step_length: expected phi'(0) < 0, got {slope}")
+    if phi.mu2 == 0:
+        _, c1, c2 = phi.quadratic
+        return float(-c1 / (2 * c2))  # a NumPy scalar would turn float32 weights into float64
+    unit = 1 / max(np.abs(phi.zeta).max(), np.finfo(float).tiny)
+    eta = unit / 1024
+    while phi.derivative(eta) < 0:
+        eta *= 2
+        if eta > LARGEST_MOVE * unit:
+            return float(LARGEST_MOVE * unit)
+    return float(brentq(phi.derivative, 0.0, eta, xtol=1e-300, rtol=1e-12))

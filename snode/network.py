@@ -137,38 +137,18 @@ class Weights:
         return self * -1.0
 
     def axpby(self, a, x, b):
-        """Update self <- a x + b self in place, layer by layer, without a temporary copy.
+        """Update self <- a x + b self in place, layer by layer, and return it; a, b scalars.
 
-        Source: App. A.1, extended BLAS.  Trusts its input.
-
-        Parameters
-        ----------
-        a, b : float
-            Scalars.
-        x : Weights
-            Of the same shapes (L, N, N), (L, N, 1).
-
-        Returns
-        -------
-        Weights
-            self.
+        Shapes (L, N, N), (L, N, 1).  Source: App. A.1, extended BLAS; trusts its input.
         """
         axpby(a, x.W, b, self.W)
         axpby(a, x.b, b, self.b)
         return self
 
     def inner(self, other):
-        """Return <self, other> in L2(0, T) by the midpoint rule, a scalar.  App. A.1.
+        """Return h * sum over layers of <W, W'>_F + <b, b'>, a scalar: <self, other> of App. A.1.
 
-        Parameters
-        ----------
-        other : Weights
-            Of the same shapes (L, N, N), (L, N, 1).  Trusts its input.
-
-        Returns
-        -------
-        float
-            h * sum over layers of <W, W'>_F + <b, b'>; on a GPU this waits for the device.
+        On a GPU this waits for the device.  Trusts its input.
         """
         return inner_products((self, other))[0]
 
@@ -181,12 +161,9 @@ class Weights:
         return self.like(self.W.copy(), self.b.copy())
 
     def to(self, xp):
-        """Return the same vector in the library xp, shapes kept.  Source: this package.
+        """Return the same vector, shapes kept, in the library xp (numpy or cupy).
 
-        Parameters
-        ----------
-        xp : module
-            numpy or cupy.  Trusts its input.
+        Source: this package; trusts its input.
         """
         return self.like(to_device(self.W, xp), to_device(self.b, xp))
 
@@ -216,32 +193,16 @@ class Weights:
 
 
 def inner_products(*pairs):
-    """Return the L2(0, T) inner products of several pairs of vectors, in one copy from a GPU.
+    """Return the L2(0, T) inner products of pairs of vectors, a list of float, in one GPU copy.
 
-    Source: App. A.1.
-
-    Parameters
-    ----------
-    *pairs : (Weights, Weights)
-        Of shapes (L, N, N), (L, N, 1).  Trusts its input.
-
-    Returns
-    -------
-    list of float
-        Scalars.
+    Shapes (L, N, N), (L, N, 1).  Source: App. A.1; trusts its input.
     """
     sums = [u.h * (dot(u.W, v.W) + dot(u.b, v.b)) for u, v in pairs]
     return to_numpy(array_module(pairs[0][0].W).stack(sums)).tolist()
 
 
 def check_horizon(horizon):
-    """Refuse a horizon T that is not a positive finite scalar.  Eq. (1).
-
-    Raises
-    ------
-    ValueError
-        Naming the value.
-    """
+    """Refuse a horizon T that is not a positive finite scalar.  Eq. (1).  Raises ValueError."""
     if not (isinstance(horizon, (int, float)) and 0 < horizon < float("inf")):
         raise ValueError(f"horizon: expected a positive finite number, got {horizon!r}")
 

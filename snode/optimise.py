@@ -14,14 +14,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
 
 from snode.arrays import array_module, check_array, to_device, to_numpy
-from snode.conjugate import GAMMAS, Gradient
+from snode.conjugate import GAMMAS, Gradient, step_length
 from snode.cost import Cost
 from snode.sobolev import apply, matrix
-
-LARGEST_MOVE = 32.0  # of any output in one step, where cross-entropy alone has no minimum
 
 
 class Iteration(NamedTuple):
@@ -39,42 +36,6 @@ class Iteration(NamedTuple):
     eta: float
     predicted: float
     true: float
-
-
-def step_length(phi):
-    """Return eta > 0, the zero of phi'.  App. B.1.
-
-    Without cross-entropy phi' is linear and eta has a closed form.  With it phi is convex: the
-    zero is bracketed by doubling, then found by Brent's method.
-
-    Parameters
-    ----------
-    phi : Line
-        The linearised cost, scalar to scalar, with phi'(0) < 0.
-
-    Returns
-    -------
-    float
-        eta; where phi has no minimum nearer, the eta that moves a class output by LARGEST_MOVE.
-
-    Raises
-    ------
-    FloatingPointError
-        If phi'(0) is not negative: the direction does not lead down.
-    """
-    slope = phi.derivative(0.0)
-    if not slope < 0:
-        raise FloatingPointError(f"step_length: expected phi'(0) < 0, got {slope}")
-    if phi.mu2 == 0:
-        _, c1, c2 = phi.quadratic
-        return float(-c1 / (2 * c2))  # a NumPy scalar would turn float32 weights into float64
-    unit = 1 / max(np.abs(phi.zeta).max(), np.finfo(float).tiny)
-    eta = unit / 1024
-    while phi.derivative(eta) < 0:
-        eta *= 2
-        if eta > LARGEST_MOVE * unit:
-            return float(LARGEST_MOVE * unit)
-    return float(brentq(phi.derivative, 0.0, eta, xtol=1e-300, rtol=1e-12))
 
 
 def value_and_gradient(flow, cost, weights, x0, y):
@@ -215,7 +176,8 @@ class NCG:
             if log is not None:
                 true = self.cost.value(self.flow.forward(weights, x0).end, y, weights)
                 norm = new.norm2**0.5
-                log(Iteration(j, phi.value(0), norm, gamma, restarted, eta, phi.value(eta), true))
+                costs = phi.value(eta), true
+                log(Iteration(j, phi.value(0.0), norm, gamma, restarted, eta, *costs))
         return weights
 
     def _gradient(self, E_prime):

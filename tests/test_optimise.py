@@ -7,10 +7,11 @@ from scipy.optimize import brentq
 
 from snode import optimise, sobolev
 from snode.arrays import to_numpy
+from snode.conjugate import GAMMAS, LARGEST_MOVE, step_length
 from snode.cost import Cost, Line
 from snode.euler import Euler
 from snode.network import Weights, identity, relu, tanh
-from snode.optimise import GAMMAS, LARGEST_MOVE, NCG, step_length, value_and_gradient
+from snode.optimise import NCG, value_and_gradient
 
 SQUARES, ENTROPY, EVERY = Cost(mu1=1.0), Cost(mu2=1.0, mu3=0.4), Cost(0.7, 0.5, 0.3, 0.2)
 CLASSES = Cost(mu1=1.0, mu4=0.1, readout="classes")

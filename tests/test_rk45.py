@@ -41,9 +41,12 @@ def refined(weights, m, xp):
     return Weights(*interpolate(weights, times), weights.horizon).to(xp)
 
 
-def test_dot_test_falls_with_the_tolerance(problem):
+def test_dot_test_falls_with_the_tolerance(xp):
+    """The median of three: now and then one step leaps over a kink of W(t) unnoticed."""
+    problems = [make_problem(xp, seed=seed) for seed in range(3)]
     for rtol in (1e-3, 1e-6, 1e-9):
-        assert mismatch(RK45(tanh, rtol, 1e-3 * rtol), problem) < min(20 * rtol, 1e-2)
+        errors = [mismatch(RK45(tanh, rtol, 1e-3 * rtol), problem) for problem in problems]
+        assert np.median(errors) < 10 * rtol, errors
 
 
 def test_dot_test_falls_with_relu(xp):
@@ -181,7 +184,7 @@ def test_sensitivity_and_adjoint_scale_with_their_data(problem):
 
 def test_leading_axes_and_more_columns_than_images(problem):
     xp, weights, _, x0, _, _, lam_T = problem
-    flow = RK45(tanh, 1e-9, 1e-9)
+    flow = RK45(tanh, 1e-10, 1e-13)
     path = flow.forward(weights, x0)
     stacked = flow.adjoint(weights, path, xp.stack([lam_T, -2 * lam_T]))
     assert error(stacked.start[1], -2 * flow.adjoint(weights, path, lam_T).start) < 1e-7
