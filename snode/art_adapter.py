@@ -4,7 +4,7 @@
     class gradients: rows of P by pull-backs                                         App. D.1
     loss gradient: lam(0) for lam(T) = soft(logits) - y, cross-entropy               Eq. (8)
 
-The only file that imports ART, which the extra `test` installs; ART wants images as rows.
+ART comes with the extra `test`; it wants images as rows.
 
 Letters: N width, K images, C classes; rows x (K, N), y (K, C) or (K,).
 """

@@ -1,6 +1,6 @@
-"""The command line: `snode train`, `snode data`, `snode check` (also `python -m snode ...`).
+"""The command line: `snode train`, `data`, `collect`, `check` (also `python -m snode ...`).
 
-Source: Sec. 5 of the paper for the settings; every option is a field of `experiments.Run`.
+Source: Sec. 5 of the paper for the settings; every option is a field of `runs.Run`.
 """
 
 import argparse
@@ -13,14 +13,19 @@ from tqdm import tqdm
 from snode import __version__, check
 from snode.arrays import BACKENDS, backend
 from snode.data import SHAPES, load
-from snode.experiments import CHOICES, Run, result, train, write_json
+from snode.gather import collect
+from snode.runs import CHOICES, Run
+from snode.storage import runs_folder, write_json
+from snode.training import summary, train
 
 HELP = {
     "dataset": "digits (8x8, comes with scikit-learn) or MNIST",
     "activation": "sigma of equation (1)",
     "loss": "l2: mu1 = 1; ce: cross-entropy with mu2 = 1, mu3 = 0.4",
     "method": "the optimiser; rmsprop is what the paper calls SGD",
+    "flow": "euler: the discrete network; rk45: the adaptive solver, the paper's ODE45",
     "weight_decay": "mu4 of equation (3); the paper has 0 and 1e-8",
+    "mu3": "of equation (3), with the loss ce",
     "epochs": "passes over the training images",
     "seed": "of the initial weights and the order of the batches",
     "layers": "L; the step is h = T/L",
@@ -31,6 +36,19 @@ HELP = {
     "readout": "the outputs that the l2 terms act on",
     "start": "initial weights drawn layer by layer, or a smooth spline in t",
     "dtype": "precision of the run",
+    "input_range": "values of paper and ink",
+    "resample": "filter that brings MNIST to 14 x 14",
+    "gamma": "formula of the conjugate directions",
+    "gamma_norm": "norm in that formula, with ncg-sobolev",
+    "direction_scale": "multiplies every direction; 0.001 is the authors' ODE45 prototype",
+    "rtol": "relative tolerance of rk45",
+    "atol": "absolute tolerance of rk45",
+    "rate": "learning rate of the first-order methods",
+    "epsilon": "offset of rmsprop and adam",
+    "epsilon_inside": "the offset of rmsprop inside the root, as in Keras 3",
+    "passes": "steps of the first-order methods on each batch",
+    "decay": "weight decay of the first-order methods: of the cost (3), or Keras's",
+    "noise_clip": "cut noisy images to the valid region when a run is measured",
 }
 
 
@@ -60,13 +78,12 @@ def _parser():
         "train", help="train a network", formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     for field in fields(Run):
-        sub.add_argument(
-            "--" + field.name.replace("_", "-"),
-            type=field.type,
-            default=field.default,
-            choices=CHOICES.get(field.name),
-            help=HELP[field.name],
-        )
+        if field.type is bool:
+            kind = {"action": argparse.BooleanOptionalAction}
+        else:
+            kind = {"type": field.type, "choices": CHOICES.get(field.name)}
+        option = "--" + field.name.replace("_", "-")
+        sub.add_argument(option, default=field.default, help=HELP[field.name], **kind)
     sub.add_argument("--backend", default="numpy", choices=BACKENDS, help="numpy: the CPU")
     sub.add_argument("--output", type=Path, help="write the run and its accuracies to this file")
     sub.add_argument("--save", type=Path, help="write the trained weights to this .npz file")
@@ -75,6 +92,10 @@ def _parser():
     sub = commands.add_parser("data", help="fetch or check a data set")
     sub.add_argument("name", choices=tuple(SHAPES))
     sub.set_defaults(command=_data)
+
+    sub = commands.add_parser("collect", help="copy finished runs to a folder, such as book/data")
+    sub.add_argument("folder", type=Path)
+    sub.set_defaults(command=_collect)
 
     sub = commands.add_parser("check", help="compare this machine's results with NumPy's")
     sub.add_argument("--backend", default="numpy", choices=("numpy", "cupy"), help="what to check")
@@ -89,16 +110,16 @@ def _train(options):
     run = Run(**{field.name: values[field.name] for field in fields(Run)})
     _check_new(options.output, options.save)
     xp = backend(options.backend)
-    weights, history = train(
+    trained = train(
         run,
         xp=xp,
         progress=lambda items, total: tqdm(items, total=total, unit="batch", leave=False),
         report=lambda epoch: print(_line(epoch, run.epochs), flush=True),
     )
     if options.output is not None:
-        write_json(options.output, result(run, history))
+        write_json(options.output, summary(run, trained))
     if options.save is not None:
-        weights.save(options.save)
+        trained.weights.save(options.save)
     return 0
 
 
@@ -125,6 +146,16 @@ def _data(options):
         f"{data.name}: {data.train.x.shape[1]} training and {data.test.x.shape[1]} test images, "
         f"N = {N} ({data.shape[0]} x {data.shape[1]})"
     )
+    return 0
+
+
+def _collect(options):
+    if not options.folder.is_dir():
+        raise FileNotFoundError(f"{options.folder}: there is no such folder")
+    new = collect(options.folder)
+    for name in new:
+        print(name)
+    print(f"{len(new)} new results from {runs_folder()}")
     return 0
 
 

@@ -17,6 +17,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "numpy_only: has no meaning on CuPy arrays")
     config.addinivalue_line("markers", "cupy_only: has no meaning on NumPy arrays")
     config.addinivalue_line("markers", "peers: compares with JAX and friends (extra `peers`)")
+    config.addinivalue_line("markers", "sweep: runs Snakemake (extra `sweep`)")
 
 
 def pytest_collection_modifyitems(config, items):

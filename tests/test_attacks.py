@@ -7,10 +7,10 @@ import pytest
 from conftest import make_problem
 
 from snode import Euler, Weights, tanh
-from snode.arrays import to_numpy
+from snode.arrays import array_module, to_numpy
 from snode.attacks import Attacked, Rule, attack, nine_targets, smaller
 from snode.gradient_attacks import pgd
-from snode.linearise import jacobian_rows, least_norms
+from snode.linearise import jacobian_rows, least_norm_step, least_norms
 from snode.network import identity
 from snode.perturbed import infer
 from snode.rk45 import RK45
@@ -51,6 +51,57 @@ def test_result_is_consistent_and_inside_the_valid_region(xp, settings):
     np.testing.assert_array_equal(r.gradients, C * r.iterations)
     assert r.success.any() and (r.iterations[~r.success] == 15).all()
     np.testing.assert_array_equal(clean, to_numpy(images(xp)[1]))
+
+
+def algorithm_2(weights, x, i=None, kappa=0.975, margin=0.0, cap=False, literal=True):
+    """Algorithm 2 for one image (N, 1), line by line: x and the steps of length 0.1 or less."""
+    flow, target = Euler(tanh), i
+    j = flow.forward(weights, x).end[:C].argmax(axis=0)
+    fooled, m = False, 0
+    while not fooled and m < 15:
+        m += 1
+        path = flow.forward(weights, x)
+        z, P = path.end[:C], jacobian_rows(flow, weights, path, C)
+        kappas = array_module(x).full_like(z, kappa)
+        if not literal:
+            kappas[z[j[0]] - kappa * z + margin <= 0] = 1.0
+        i = least_norms(z, P, j, kappas, margin).argmin(axis=0) if target is None else target
+        xi0 = least_norm_step(z, P, i, j, float(kappas[i[0], 0]), margin)
+        length = float((xi0**2).sum() ** 0.5)
+        x = (x + (min(0.1, length) if cap else 0.1) / length * xi0).clip(-1, 0)
+        fooled = bool(flow.forward(weights, x).end[:C].argmax(axis=0) != j)
+    return to_numpy(x)[:, 0], m
+
+
+RULES = {
+    "literal": {},
+    "margin": {"margin": 0.3},
+    "mended": {"literal": False, "kappa": 0.6, "margin": 0.05},
+    "capped": {"cap": True, "margin": 0.3, "kappa": 0.8},
+}
+
+
+@pytest.mark.parametrize("targeted", [False, True])
+@pytest.mark.parametrize("rule", RULES)
+def test_the_attack_is_algorithm_2(xp, rule, targeted):
+    weights, x0 = images(xp)
+    i = None
+    if targeted:
+        i = (infer(Euler(tanh), weights, x0, C) + xp.arange(12) % 3 + 1) % C
+    r = attack(Euler(tanh), weights, x0, C, i, step=0.1, **RULES[rule])
+    for k in range(12):
+        one = slice(k, k + 1)
+        x, m = algorithm_2(weights, x0[:, one], i if i is None else i[one], **RULES[rule])
+        np.testing.assert_allclose(to_numpy(r.x)[:, k], x, rtol=0, atol=1e-10)
+        assert r.iterations[k] == m
+
+
+def test_ten_classes_by_default(xp):
+    weights, x0 = images(xp, K=4)
+    for function in (attack, nine_targets):
+        default, ten = (function(Euler(tanh), weights, x0, *classes) for classes in ((), (10,)))
+        np.testing.assert_array_equal(to_numpy(default.x), to_numpy(ten.x))
+        np.testing.assert_array_equal(default.gradients, ten.gradients)
 
 
 def test_an_image_does_not_depend_on_its_neighbours(xp):
@@ -167,6 +218,17 @@ def test_negative_outputs_literally_and_mended(xp):
     assert mended.success[0] and mended.final[0] == 1 and mended.iterations[0] == 1
 
 
+def test_on_the_border_the_step_leads_to_the_other_class(xp):
+    """z_j = kappa z_i: for kappa = 1 a tie; for kappa < 1 the pair counts as negative."""
+    tie = linear_layer(xp, np.eye(3), [1.0, 1.0, 0.0])
+    r = attack(Euler(identity), tie, xp.zeros((3, 1)), 3, box=None, kappa=1.0)
+    assert r.initial[0] == 0 and r.final[0] == 1 and r.iterations[0] == 1
+    negative = linear_layer(xp, np.eye(3), [-1.0, -2.0, -9.0])
+    settings = {"box": None, "kappa": 0.5, "iterations": 1, "step": 0.5**0.5, "literal": False}
+    r = attack(Euler(identity), negative, xp.zeros((3, 1)), 3, **settings)
+    np.testing.assert_allclose(to_numpy(r.x)[:, 0], [-0.5, 0.5, 0.0], atol=1e-15)
+
+
 def test_no_way_to_the_target_leaves_the_image_where_it_is(xp):
     weights = linear_layer(xp, np.zeros((3, 3)), [1.0, 0.0, 0.0])
     for target in (None, np.array([1])):
@@ -186,18 +248,18 @@ def test_nearest_valid_point_is_used(xp):
 
 def test_smaller_keeps_the_least_success():
     def found(x, norm, success):
-        count = np.array([1, 2, 3])
+        count = np.array([1, 2, 3, 4])
         return Attacked(
-            np.full((2, 3), x), np.array(norm), count, count, count, np.array(success), count
+            np.full((2, 4), x), np.array(norm), count, count, count, np.array(success), count
         )
 
-    a = found(1.0, [1.0, 2.0, 1.0], [True, True, False])
-    b = found(2.0, [0.5, 3.0, 9.0], [True, True, True])
+    a = found(1.0, [1.0, 2.0, 1.0, 1.0], [True, True, False, True])
+    b = found(2.0, [0.5, 3.0, 9.0, 1.0], [True, True, True, True])
     best = smaller(a, b)
-    np.testing.assert_array_equal(best.x[0], [2, 1, 2])
-    np.testing.assert_array_equal(best.norm, [0.5, 2.0, 9.0])
-    np.testing.assert_array_equal(best.success, [True, True, True])
-    np.testing.assert_array_equal(best.gradients, [2, 4, 6])
+    np.testing.assert_array_equal(best.x[0], [2, 1, 2, 1])  # of two alike, the first
+    np.testing.assert_array_equal(best.norm, [0.5, 2.0, 9.0, 1.0])
+    np.testing.assert_array_equal(best.success, [True, True, True, True])
+    np.testing.assert_array_equal(best.gradients, [2, 4, 6, 8])
 
 
 def test_float32_stays_float32(xp):
@@ -215,6 +277,7 @@ def test_float32_stays_float32(xp):
         ("kappa", 0.0),
         ("kappa", 1.1),
         ("margin", -0.1),
+        ("margin", float("inf")),
         ("box", (1.0, 0.0)),
         ("chunk", 0),
     ],
@@ -235,6 +298,8 @@ def test_bad_images_and_targets_are_refused(xp):
     ]:
         with pytest.raises(ValueError, match=message):
             attack(flow, weights, bad, C)
+        with pytest.raises(ValueError, match=f"^x0: .*{message.removeprefix('x0: ')}"):
+            nine_targets(flow, weights, bad, C)
     with pytest.raises(TypeError, match="float64"):
         attack(flow, weights, x0.astype(np.float32), C)
     with pytest.raises(ValueError, match="classes: expected"):

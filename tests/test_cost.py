@@ -102,6 +102,15 @@ def test_phi_is_the_cost_along_the_line(outputs, cost, eta):
 
 
 @every_cost
+def test_without_a_direction_the_weights_stay(outputs, cost):
+    z, zeta, y, weights, _ = outputs
+    phi = cost.along(z, zeta, y, weights)
+    assert phi.value(0.7) == pytest.approx(cost.value(z + 0.7 * zeta, y, weights), rel=1e-13)
+    still = cost.along(z, zeta, y, weights, 0.0 * weights)
+    assert phi.derivative(0.7) == pytest.approx(still.derivative(0.7), rel=1e-13)
+
+
+@every_cost
 def test_the_derivative_of_phi_is_that_of_differences(outputs, cost):
     z, zeta, y, weights, direction = outputs
     phi = cost.along(z, zeta, y, weights, direction)

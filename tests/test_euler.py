@@ -8,7 +8,7 @@ from scipy.linalg import expm
 from snode.arrays import to_numpy
 from snode.cost import Cost
 from snode.euler import Euler, Trajectory
-from snode.network import ACTIVATIONS, Weights, identity, relu, tanh
+from snode.network import ACTIVATIONS, Activation, Weights, identity, relu, tanh
 
 every_activation = pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=ACTIVATIONS)
 curved = pytest.mark.parametrize("activation", [tanh, relu], ids=["tanh", "relu"])
@@ -91,6 +91,17 @@ def test_the_flow_is_the_residual_network_and_its_gradient_is_backpropagation(pr
     assert error(lam.start, np.array(starts).T) < 1e-13
     assert error(h * E_prime.W, total_W) < 1e-13
     assert error(h * E_prime.b, total_b) < 1e-13
+
+
+def test_any_function_with_its_derivative_can_be_the_activation(problem):
+    """One that no kernel has been made for yet."""
+    xp, weights, _, x0, _, _, _ = problem
+    sine = Activation("sine", lambda a: (xp.sin(a), xp.cos(a)), "sigma = sin(a); slope = cos(a);")
+    x = to_numpy(x0)
+    for W, b in zip(to_numpy(weights.W), to_numpy(weights.b)):
+        x = x + weights.h * np.sin(W @ x + b)
+    for _ in range(2):
+        assert error(Euler(sine).forward(weights, x0).end, x) < 1e-13
 
 
 def central_differences(f, steps):

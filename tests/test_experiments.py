@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from snode.cli import main
-from snode.experiments import Run, train, write_json
+from snode.runs import Run
+from snode.storage import write_json
+from snode.training import train
 
 pytestmark = pytest.mark.numpy_only
 SMALL = {"layers": 12, "epochs": 2, "batch": 200, "iterations": 3}
@@ -22,15 +24,15 @@ def arguments(**options):
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 @pytest.mark.parametrize("loss", ["l2", "ce"])
 def test_the_shipped_defaults_learn_the_digits(activation, loss):
-    _, history = train(Run(activation=activation, loss=loss))
-    assert len(history) == 5
-    assert max(epoch.test_accuracy for epoch in history) >= 0.9
+    epochs = train(Run(activation=activation, loss=loss)).epochs
+    assert len(epochs) == 5
+    assert max(epoch.test_accuracy for epoch in epochs) >= 0.9
 
 
 @pytest.mark.parametrize("method", ["ncg", "ncg-sobolev", "rmsprop"])
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(method):
     runs = [Run(method=method, seed=seed, **SMALL) for seed in (3, 3, 4)]
-    first, again, other = (train(run)[0] for run in runs)
+    first, again, other = (train(run).weights for run in runs)
     assert np.array_equal(first.W, again.W) and np.array_equal(first.b, again.b)
     assert not np.array_equal(first.W, other.W)
 

@@ -82,6 +82,21 @@ def test_the_first_step_of_rmsprop_has_one_length_for_all_weights(problem):
     np.testing.assert_allclose(moves, 0.01 / 0.1**0.5, rtol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("optimiser", "setting"),
+    [(RMSprop, {"rho": 0.0}), (Adam, {"beta1": 0.0, "beta2": 0.0})],
+    ids=["rmsprop", "adam"],
+)
+def test_without_memory_every_weight_moves_by_the_rate(problem, optimiser, setting):
+    """m = G and v = G^2: the step is rate sign(G)."""
+    w = vector(problem.weights)
+    new = optimiser(Euler(tanh), COST, rate=0.01, epsilon=0.0, **setting).update(
+        problem.weights, problem.x0, problem.y
+    )
+    expected = -0.01 * np.sign(euclidean_gradient(problem, w))
+    np.testing.assert_allclose(vector(new) - w, expected, rtol=1e-9)
+
+
 def test_adam_is_its_formula(problem):
     """Kingma and Ba's moments; epsilon stands beside the root of the uncorrected v (Keras 2)."""
     rate, beta1, beta2, epsilon = 0.02, 0.8, 0.95, 1e-3
@@ -188,15 +203,18 @@ def test_bad_settings_are_refused(optimiser, setting, message):
         (RMSprop, {"rho": -0.1}),
         (RMSprop, {"epsilon": -1e-7}),
         (Adam, {"beta1": 1.0}),
+        (Adam, {"beta1": -0.1}),
+        (Adam, {"beta2": 1.0}),
         (Adam, {"beta2": 1.5}),
+        (Adam, {"beta2": -0.1}),
         (Adam, {"epsilon": -1e-7}),
         (SGD, {"momentum": 1.0}),
         (SGD, {"momentum": -0.1}),
     ],
 )
 def test_bad_constants_are_refused(optimiser, setting):
-    (name,) = setting
-    with pytest.raises(ValueError, match=rf"{name}.*: expected .* got"):
+    ((name, value),) = setting.items()
+    with pytest.raises(ValueError, match=rf"{name}.*: expected .* got .*{value}"):
         optimiser(Euler(tanh), COST, **setting)
 
 

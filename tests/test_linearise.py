@@ -69,8 +69,16 @@ def test_rows_do_not_depend_on_how_many_are_solved_for_at_once(problem, monkeypa
     np.testing.assert_allclose(rows, all_at_once, rtol=1e-12, atol=1e-14)
 
 
+class SinglePrecision(Euler):
+    """Euler's method with an adjoint that takes nothing but float32."""
+
+    def adjoint(self, weights, path, lam_T):
+        assert lam_T.dtype == np.float32
+        return super().adjoint(weights, path, lam_T)
+
+
 def test_rows_keep_float32(problem32):
-    flow = Euler(tanh)
+    flow = SinglePrecision(tanh)
     path = flow.forward(problem32.weights, problem32.x0)
     P = jacobian_rows(flow, problem32.weights, path, C)
     j = path.end[:C].argmax(axis=0)
@@ -89,6 +97,32 @@ def test_13_holds_with_equality_at_14_and_15_is_its_norm(xp, kappa, margin):
     signed = norms[to_numpy(i), np.arange(len(z_i))]
     np.testing.assert_allclose(np.abs(signed), np.linalg.norm(xi0, axis=0), rtol=1e-12)
     assert np.isposinf(norms[to_numpy(j), np.arange(len(z_j))]).all()
+
+
+def test_ten_classes_and_no_safety_by_default(problem):
+    xp, weights, _, x0, _, _, _ = problem
+    path = Euler(tanh).forward(weights, x0)
+    P = jacobian_rows(Euler(tanh), weights, path)
+    assert P.shape == (10, 13, 5)
+    assert np.array_equal(to_numpy(P[:C]), to_numpy(jacobian_rows(Euler(tanh), weights, path, C)))
+    z, P, i, j = random_pairs(xp)
+    for function, where in ((least_norm_step, (i, j)), (least_norms, (j,))):
+        result, expected = function(z, P, *where), function(z, P, *where, 1.0, 0.0)
+        assert np.array_equal(to_numpy(result), to_numpy(expected))
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e3])
+def test_a_steeper_network_needs_less(xp, size):
+    """(14) and (15) for s P are those for P, divided by s."""
+    z, P, i, j = random_pairs(xp)
+    for function, where in ((least_norm_step, (i, j)), (least_norms, (j,))):
+        result, once = (function(z, s * P, *where, KAPPA, 0.1) for s in (size, 1.0))
+        np.testing.assert_allclose(size * to_numpy(result), to_numpy(once), rtol=1e-13)
+
+
+def test_lengths_to_divide_by_are_never_zero(xp):
+    lengths = linearise.nonzero(xp.asarray([[0.0, 0.5], [2.0, 0.0]]))
+    assert np.array_equal(to_numpy(lengths), [[1.0, 0.5], [2.0, 1.0]])
 
 
 def test_14_is_the_solution_10_of_rank_two(xp):

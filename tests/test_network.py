@@ -167,6 +167,22 @@ def draws(weights):
     return np.concatenate([to_numpy(weights.W), to_numpy(weights.b)], axis=2)
 
 
+@pytest.mark.parametrize(("L", "N"), [(6, 5), (3, 1), (1, 4)])
+@pytest.mark.parametrize("start", ["iid", "spline"])
+def test_initial_weights_have_the_shape_and_the_size_asked_for(xp, start, L, N):
+    weights = initial_weights(L, N, 2.5, std=0.2, start=start, xp=xp)
+    assert weights.W.shape == (L, N, N) and weights.b.shape == (L, N, 1)
+    assert weights.horizon == 2.5 and not np.any(draws(weights) == 0.0)
+    assert not np.any(draws(initial_weights(L, N, std=0.0, start=start, xp=xp)))
+
+
+def test_the_initial_weights_are_those_of_the_paper_by_default(xp):
+    given = initial_weights(6, 5, 3.0, 0, 0.001, "iid", np.float32, xp)
+    weights = initial_weights(6, 5, xp=xp)
+    assert np.array_equal(draws(weights), draws(given))
+    assert weights.horizon == given.horizon and weights.W.dtype == given.W.dtype
+
+
 def test_initial_weights_are_normal(xp):
     x = draws(initial_weights(40, 30, std=0.2, dtype=np.float64, xp=xp)).ravel()
     assert abs(x.mean()) < 4 * 0.2 / len(x) ** 0.5
@@ -184,6 +200,8 @@ def test_a_spline_start_is_one_cubic_in_time(xp):
     assert np.abs(np.diff(x, 3, axis=0)).max() < 40 * std * (3 / L) ** 3  # iid: 4 std or more
     cubic = np.polynomial.polynomial.polyfit(weights.times, x, 3)
     knots = np.polynomial.polynomial.polyval(np.array([0, 0.5, 1.0, 1.5]), cubic)
+    drawn = np.random.default_rng(1).normal(0.0, std, (4, N * (N + 1)))
+    assert error(knots.T, drawn) < 1e-11  # through the four draws, at 0, T/3, 2T/3 and T
     assert np.abs(knots.std(axis=0) - std).max() < 4 * std / (2 * N * N) ** 0.5
     assert np.abs(np.corrcoef(knots.T) - np.eye(4)).max() < 5 / N
 

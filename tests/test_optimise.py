@@ -186,6 +186,8 @@ def test_cross_entropy_without_a_minimum_stops_at_the_largest_move(size):
     y = np.eye(3)
     phi = Line(np.zeros(3), 1.0, np.zeros((3, 3)), size * y, y)  # phi' < 0 for every eta
     assert step_length(phi) * size == pytest.approx(LARGEST_MOVE, rel=1e-15)
+    near = Line(np.array([0.0, -6.0, 0.1]), 1.0, np.zeros((3, 3)), y, y)  # least near 30
+    assert step_length(near) == pytest.approx(30.0, rel=1e-11)
     far = Line(np.array([0.0, -30.0, 0.1]), 1.0, np.zeros((3, 3)), y, y)  # least near 150
     assert step_length(far) == LARGEST_MOVE and type(step_length(far)) is float
 
@@ -221,10 +223,22 @@ def ascending(new, old, direction):
     return 1e6 * np.sign(new.dual.inner(direction))
 
 
-def test_a_direction_that_leads_up_is_replaced_by_steepest_descent(problem, monkeypatch):
+def rising(new, old, direction):
+    """The gamma whose direction leads up as little as 1e-3 |E'|^2."""
+    return 1.001 * new.norm2 / new.g.inner(direction)
+
+
+def vanishing(new, old, direction):
+    """Make the direction zero, -g + g."""
+    direction.axpby(1.0, new.g, 0.0)
+    return 1.0
+
+
+@pytest.mark.parametrize("gamma", [ascending, rising, vanishing])
+def test_a_direction_not_downwards_is_replaced_by_steepest_descent(problem, monkeypatch, gamma):
     _, weights, _, x0, y, _, _ = problem
     log, flow = [], Euler(tanh)
-    monkeypatch.setitem(GAMMAS, "polak-ribiere", ascending)
+    monkeypatch.setitem(GAMMAS, "polak-ribiere", gamma)
     optimiser = NCG(flow, EVERY, iterations=5, gamma="polak-ribiere")
     result = optimiser.update(weights, x0, y, log.append)
     assert [entry.restarted for entry in log] == [False] + 4 * [True]
@@ -330,11 +344,20 @@ def test_a_gradient_that_vanishes_is_reported(problem):
         ({"gamma_norm": "H1"}, "gamma_norm: expected 'L2' or 'W12', got 'H1'"),
         ({"direction_scale": 0.0}, "direction_scale: expected > 0, got 0.0"),
         ({"direction_scale": np.nan}, "direction_scale: expected > 0, got nan"),
+        ({"direction_scale": np.inf}, "direction_scale: expected > 0, got inf"),
+        ({"sobolev": np.eye(3)[0]}, r"sobolev: expected shape \(L, L\), got \(3,\)"),
     ],
 )
 def test_bad_settings_are_refused(setting, message):
     with pytest.raises(ValueError, match=message):
         NCG(Euler(tanh), SQUARES, **setting)
+
+
+def test_one_class_is_enough(problem):
+    _, weights, _, x0, y, _, _ = problem
+    result = NCG(Euler(tanh), SQUARES, iterations=2).update(weights, x0, y[:1])
+    expected = algorithm_1(Euler(tanh), SQUARES, weights, x0, y[:1], 2)
+    assert error(result - weights, expected - weights) < 1e-12
 
 
 def test_bad_batches_are_refused(problem):

@@ -79,7 +79,12 @@ def test_the_mathematics_needs_no_machinery():
 
 @pytest.mark.parametrize(
     ("library", "where"),
-    [("cupy", {"arrays"}), ("cupyx", {"arrays"}), ("matplotlib", set()), ("art", {"art_adapter"})],
+    [
+        ("cupy", {"arrays"}),
+        ("cupyx", {"arrays"}),
+        ("matplotlib", set()),
+        ("art", {"art_adapter", "toolbox"}),
+    ],
 )
 def test_a_library_is_imported_only_where_it_belongs(library, where):
     users = {m for m, tree in TREES.items() if library in {n.split(".")[0] for n in imports(tree)}}

@@ -1,0 +1,156 @@
+"""Checkpoints of a training: weights, the optimiser's memory, the place in the epoch, the log.
+
+They hold no state of a generator: the order of the batches follows from the seed and the epoch.
+
+Source: this package; no mathematics.  Letters: w the weights (L, N, N), (L, N, 1).
+"""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from snode.arrays import to_device, to_numpy
+from snode.network import Weights
+from snode.storage import read_arrays, write_arrays
+
+
+class Epoch(NamedTuple):
+    """One epoch's line: accuracies in [0, 1] and seconds, scalars.  Fig. 2; trusts its input."""
+
+    epoch: int
+    train_accuracy: float
+    test_accuracy: float
+    seconds: float
+
+
+@dataclass
+class State:
+    """Where a training is: all that a checkpoint keeps.  Algorithm 1.
+
+    Parameters
+    ----------
+    weights : Weights
+        (L, N, N), (L, N, 1).
+    memory : tuple
+        The optimiser's state: Weights and counts; NCG has none between batches.
+    epoch, batch : int
+        The epoch at work (from 1) and how many of its batches are done, scalars.
+    seconds : float
+        Spent on this epoch, a scalar.
+    epochs, iterations : list
+        As in `Trained`.  Trusts its input.
+    """
+
+    weights: Weights
+    memory: tuple
+    epoch: int
+    batch: int
+    seconds: float
+    epochs: list
+    iterations: list
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file that a training goes on from.  Source: this package.
+
+    Parameters
+    ----------
+    path : Path
+        The .npz file; it is replaced in one step, so a kill at any moment leaves a whole one.
+    identity : dict
+        Whatever must be the same to go on: the run, the code, the device.
+    seconds : float
+        Time between two checkpoints (scalar); 0: after every batch.  Trusts its input.
+    """
+
+    path: Path
+    identity: dict
+    seconds: float = 240.0
+
+    def save(self, state):
+        """Write a `State`, an object.  Source: this package; Raises OSError naming the file."""
+        vectors = {"w": state.weights}
+        counts = []
+        for i, item in enumerate(state.memory):
+            if isinstance(item, Weights):
+                vectors[f"m{i}"] = item
+            counts.append(None if isinstance(item, Weights) else item)
+        head = {k: v for k, v in vars(state).items() if k not in ("weights", "memory")}
+        head |= {"counts": counts, "identity": self.identity, "horizon": state.weights.horizon}
+        arrays = {
+            f"{k}_{part}": to_numpy(getattr(v, part)) for k, v in vectors.items() for part in "Wb"
+        }
+        write_arrays(self.path, {"head": np.array(json.dumps(head)), **arrays})
+
+    def load(self, xp=np):
+        """Read the `State`, its arrays in the library xp; None if there is no file.
+
+        Source: this package.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, or another run, code or device has made it.
+        """
+        if not Path(self.path).exists():
+            return None
+        arrays = read_arrays(self.path)
+        head = json.loads(str(arrays.pop("head")))
+        found, horizon = head.pop("identity"), head.pop("horizon")
+        self._check(found)
+
+        def vector(name):
+            parts = (to_device(arrays[f"{name}_{part}"], xp) for part in "Wb")
+            return Weights(*parts, horizon)
+
+        counts = enumerate(head.pop("counts"))
+        memory = tuple(vector(f"m{i}") if count is None else count for i, count in counts)
+        head["epochs"] = [Epoch(*epoch) for epoch in head["epochs"]]
+        return State(weights=vector("w"), memory=memory, **head)
+
+    def _check(self, found):
+        wanted = json.loads(json.dumps(self.identity))
+        differ = [k for k in wanted if found.get(k) != wanted[k]]
+        if differ or found.keys() != wanted.keys():
+            name = (differ or ["keys"])[0]
+            raise ValueError(
+                f"{self.path}: was made with another {name} ({found.get(name)}, not "
+                f"{wanted.get(name)}); go on with that one, or remove the file to start anew"
+            )
+
+
+@dataclass
+class Clock:
+    """Says when it is time for a checkpoint.  Source: this package; trusts its input.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint or None
+        None: never.
+    last : float
+        When the last one was written (scalar).
+    """
+
+    checkpoint: Any
+    last: float = 0.0
+
+    def __post_init__(self):
+        """Start the clock."""
+        self.last = time.monotonic()
+
+    def tick(self, state, optimiser):
+        """Save the `State`, an object, if it is time to.  Source: this package; Raises OSError."""
+        if self.checkpoint and time.monotonic() - self.last >= self.checkpoint.seconds:
+            self.save(state, optimiser)
+
+    def save(self, state, optimiser):
+        """Save the `State`, an object, now.  Source: this package; Raises OSError."""
+        if self.checkpoint:
+            state.memory = getattr(optimiser, "state", ())
+            self.checkpoint.save(state)
+            self.last = time.monotonic()

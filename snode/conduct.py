@@ -1,0 +1,127 @@
+"""A run from start to finish: its folder, its checkpoint, its result.
+
+    job = prepare(profile, run)                   refuses what could not be finished or repeated
+    trained = train(run, data, job.xp, checkpoint=job.checkpoint, ...)
+    measured = measure(run, profile, trained.weights, data, job.xp)
+    job.finish(trained, measured)                 weights, npz and, last of all, the JSON
+
+Killed anywhere in between, the same lines go on from the last checkpoint.
+
+Source: this package; no mathematics.  Letters: L layers, N width.
+"""
+
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snode.arrays import backend as library
+from snode.checkpoints import Checkpoint
+from snode.provenance import check_clean, code_version, provenance
+from snode.results import make_result, run_folder, save
+from snode.storage import make_folder
+from snode.toolbox import available
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run on its way.  Source: this package; trusts its input.
+
+    Parameters
+    ----------
+    profile, run : Profile, Run
+        What is done.
+    folder : Path
+        Where its weights and results go.
+    code : dict
+        Commit and dirty flag at the start.
+    checkpoint : Checkpoint
+        Where to go on from.
+    xp : module
+        numpy or cupy.
+    """
+
+    profile: Any
+    run: Any
+    folder: Path
+    code: dict
+    checkpoint: Checkpoint
+    xp: Any
+
+    def finish(self, trained, measured):
+        """Write weights (L, N, N), (L, N, 1) and result.
+
+        Source: this package.  The checkpoint stays: if the result is removed, by hand or by an
+        engine that was killed before it knew of it, only the measurements are repeated.
+
+        Parameters
+        ----------
+        trained, measured : Trained, Measured
+            What `train` and `measure` returned.
+
+        Returns
+        -------
+        Result
+
+        Raises
+        ------
+        OSError
+            If a file cannot be written; the checkpoint is still there.
+        """
+        origin = provenance(self.code, self.xp)
+        result = make_result(self.profile, self.run, trained, measured, origin)
+        trained.weights.save(self.folder / "weights.npz")
+        save(result, self.folder)
+        return result
+
+
+def prepare(profile, run, runs=None, backend="numpy"):
+    """Check everything that can be checked before the work, and make the run's folder.
+
+    Source: this package.
+
+    Parameters
+    ----------
+    profile, run : Profile, Run
+        What to do.
+    runs : str or Path, optional
+        The folder of all runs; without it `storage.runs_folder()`, and for the profile smoke a
+        temporary folder: nothing that the book shows comes from an earlier run.
+    backend : str
+        "numpy" or "cupy".
+
+    Returns
+    -------
+    Job
+
+    Raises
+    ------
+    FileExistsError
+        If the run is finished already, or its folder cannot be made because a file is there.
+    RuntimeError
+        If the profile wants a clean work tree and it is not.
+    ImportError
+        If the measurements need the Toolbox and it is missing.
+    """
+    xp, code = library(backend), code_version()
+    if profile.clean:
+        check_clean(code)
+    if profile.toolbox_images and not available():
+        raise ImportError("the measurements need the Toolbox: pip install 'snode[test]'")
+    if runs is None and profile.name == "smoke":
+        runs = tempfile.mkdtemp(prefix="snode-")
+    folder = make_folder(run_folder(profile, run, runs))
+    finished = folder / f"{profile.identify(run)}.json"
+    if finished.exists():
+        raise FileExistsError(f"{finished}: this run is finished; remove the file to repeat it")
+    identity = {
+        "run": asdict(run),
+        "code": code,
+        "numpy": np.__version__,
+        "backend": backend,
+    }
+    path = folder / "checkpoint.npz"
+    checkpoint = Checkpoint(path, identity, profile.checkpoint_seconds)
+    return Job(profile, run, folder, code, checkpoint, xp)

@@ -1,0 +1,113 @@
+"""Many results: those of one network over several seeds, and the folder that the book reads.
+
+Source: this package; no mathematics.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from snode.profiles import PROFILES
+from snode.results import load, load_run, save
+from snode.storage import runs_folder
+
+TIMES = ("seconds", "provenance")  # what may differ between two results of one run
+
+
+class Results(NamedTuple):
+    """The results of one network over several seeds.  Source: this package; trusts its input.
+
+    Parameters
+    ----------
+    found : dict of int to Result
+        By seed.
+    missing : list of int
+        Seeds without a result.
+    """
+
+    found: dict
+    missing: list
+
+
+def load_results(folder, profile="paper", seeds=range(5), **choices):
+    """Read the results of one network over several seeds.  Source: this package.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Such as book/data.
+    profile : str
+        One of `runs.PROFILES`.
+    seeds : iterable of int
+        Those wanted; the paper has five runs of each network.
+    **choices : str, float, int or bool
+        Fields of `Run`, scalars.
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    ValueError
+        If a stored run is not the one asked for.
+    """
+    chosen = PROFILES[profile]
+    found = {s: load_run(chosen, chosen.run(seed=s, **choices), folder) for s in seeds}
+    missing = [s for s, result in found.items() if result is None]
+    return Results({s: r for s, r in found.items() if r is not None}, missing)
+
+
+def without_times(content):
+    """Return a result's content but for times and origin, dict.  Source: this package.
+
+    Two results of one run on one machine agree in it to the last bit; trusts its input.
+    """
+    return {k: v for k, v in content.items() if k not in TIMES}
+
+
+def collect(target, runs=None):
+    """Copy finished results into a folder.  Source: this package.
+
+    Parameters
+    ----------
+    target : str or Path
+        Such as book/data.
+    runs : str or Path, optional
+        The folder of all runs; without it `storage.runs_folder()`.
+
+    Returns
+    -------
+    list of str
+        The ids that were new.
+
+    Raises
+    ------
+    FileExistsError
+        If another result of the same run is there already; nothing of it is changed.
+    OSError, ValueError
+        If a file cannot be read or written, or is no result.
+    """
+    new = []
+    for path in sorted(Path(runs or runs_folder()).glob("*/*.json")):
+        if path.stem != path.parent.name:
+            continue
+        result, there = load(path), Path(target) / path.name
+        if not there.exists():
+            save(result, target)
+            new.append(path.stem)
+        elif not _same(result, load(there)):
+            raise FileExistsError(
+                f"{there}: is there already and differs from {path}; remove the one that is wrong"
+            )
+    return new
+
+
+def _same(a, b):
+    """Tell whether two results are of one run and agree, times aside."""
+    return (
+        without_times(a.content) == without_times(b.content)
+        and a.arrays.keys() == b.arrays.keys()
+        and all(np.array_equal(v, b.arrays[k], equal_nan=True) for k, v in a.arrays.items())
+    )

@@ -1,0 +1,114 @@
+"""Where a result comes from: the commit, the versions, the device, the memory.
+
+Source: this package and git; no mathematics.
+"""
+
+import importlib.metadata
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from snode.machine import describe
+
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "adversarial-robustness-toolbox")
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def code_version(root=ROOT):
+    """Return the commit that the code is at and whether files differ from it.
+
+    Source: git.  New files under book/data are results, not code, and do not count.
+
+    Parameters
+    ----------
+    root : str or Path
+        The work tree.  Trusts its input.
+
+    Returns
+    -------
+    dict
+        `commit`, a str of 40 digits or None outside a work tree; `dirty`, a bool.
+    """
+    commit = _git(root, "rev-parse", "HEAD")
+    if commit is None:
+        return {"commit": None, "dirty": True}
+    changes = _git(root, "status", "--porcelain", "--", ".", ":(exclude)book/data")
+    return {"commit": commit, "dirty": changes != ""}
+
+
+def _git(root, *arguments):
+    """Return what git prints, or None if it fails or is not there."""
+    try:
+        done = subprocess.run(["git", "-C", root, *arguments], capture_output=True, text=True)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def check_clean(code):
+    """Refuse code that no commit holds: nobody could repeat its numbers.  Source: this package.
+
+    Parameters
+    ----------
+    code : dict
+        As `code_version` returns it.
+
+    Raises
+    ------
+    RuntimeError
+        Saying what to do.
+    """
+    if code["dirty"]:
+        raise RuntimeError(
+            "the work tree is dirty, so no commit could repeat this run: commit or put aside the "
+            "changes (git status names them), or choose the profile quick or smoke"
+        )
+
+
+def provenance(code, xp=np):
+    """Return what a result file says of its origin.  Source: this package.
+
+    Parameters
+    ----------
+    code : dict
+        As `code_version` returns it.
+    xp : module
+        numpy or cupy.  Trusts its input.
+
+    Returns
+    -------
+    dict
+        Commit, dirty, versions, device, platform and the peak memory in MiB (a scalar).
+    """
+    versions = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    device = describe(xp)
+    versions |= {name: device.pop(name) for name in list(device) if name in ("snode", "cupy")}
+    device = {k: v for k, v in device.items() if k not in versions}
+    return {
+        **code,
+        "versions": versions,
+        "device": device,
+        "platform": sys.platform,
+        "peak_memory_MiB": peak_memory(),
+    }
+
+
+def peak_memory():
+    """Return the most memory that this process has held, a scalar in MiB, or None on Windows.
+
+    Source: getrusage; trusts its input.
+    """
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)

@@ -1,0 +1,172 @@
+"""What a run is: one `Run` holds every choice that a trained network depends on.
+
+The paper's text leaves much open (start, input range, readout, constants of RMSprop, ...): each
+of these choices is a field.  Their defaults come from the paper's text or, where it is silent, from
+the authors' prototype (github.com/malylu/SNODEs_prototype), never from closeness to a result.
+
+Letters: L layers, N width, K images in a batch, T horizon; W0 (L, N, N), b0 (L, N, 1).
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from snode.conjugate import GAMMAS
+from snode.cost import READOUTS, Cost
+from snode.data import FILTERS, SHAPES, load
+from snode.euler import Euler
+from snode.first_order import DECAYS, OPTIMISERS
+from snode.network import ACTIVATIONS, initial_weights
+from snode.optimise import NCG
+from snode.rk45 import RK45
+
+METHODS = ("ncg", "ncg-sobolev", *OPTIMISERS)
+INPUT_RANGES = {"0to-1": (0.0, -1.0), "0to1": (0.0, 1.0)}  # (paper, ink)
+CHOICES = {
+    "dataset": tuple(SHAPES),
+    "activation": ("tanh", "relu"),
+    "loss": ("l2", "ce"),
+    "method": METHODS,
+    "flow": ("euler", "rk45"),
+    "readout": READOUTS,
+    "start": ("iid", "spline"),
+    "input_range": tuple(INPUT_RANGES),
+    "resample": tuple(FILTERS),
+    "gamma": tuple(GAMMAS),
+    "gamma_norm": ("L2", "W12"),
+    "decay": DECAYS,
+    "dtype": ("float32", "float64"),
+}
+COUNTS = ("epochs", "layers", "batch", "iterations", "passes")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run: the paper's settings unless told otherwise.  Sec. 5.
+
+    Parameters
+    ----------
+    dataset, activation, loss, method, flow : str
+        Data, sigma, the mu's of (3) ("l2": mu1 = 1; "ce": mu2 = 1 and mu3), optimiser, solver.
+    weight_decay, mu3 : float
+        mu4 and, for "ce", mu3 (scalars); the paper has 0 or 1e-8, and 0.4.
+    epochs, seed, layers, batch, iterations : int
+        Scalars; the paper has 10 epochs, L = 150, K = 100, 6 NCG iterations a batch.
+    horizon, std : float
+        T = 3 and the standard deviation 0.001 of W0, b0 (scalars), both from the paper's text.
+    readout, start, dtype : str
+        See `Cost` (prototype: all), `initial_weights` (text: iid); float32 or float64.
+    input_range, resample : str
+        Values of paper and ink (prototype: 0 to -1); the filter of MNIST's pixels (imresize's).
+    gamma, gamma_norm, direction_scale : str, str, float
+        Of `NCG`: Fletcher-Reeves (text) in the plain L2 norm (prototype), and a scalar.
+    rtol, atol : float
+        Tolerances of "rk45" (scalars); the prototype has 1e-3 for both.
+    rate, epsilon, epsilon_inside, passes, decay : float, float, bool, int, str
+        Of the first-order methods: rate 0.01 (text), the rest Keras 2's; see `RMSprop`.
+    noise_clip : bool
+        Whether noisy images are cut to the valid region; the paper's text does not.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown (the message lists the good ones) or a number is out of range.
+    """
+
+    dataset: str = "digits"
+    activation: str = "tanh"
+    loss: str = "l2"
+    method: str = "ncg"
+    flow: str = "euler"
+    weight_decay: float = 0.0
+    mu3: float = 0.4
+    epochs: int = 5
+    seed: int = 0
+    layers: int = 150
+    batch: int = 100
+    iterations: int = 6
+    horizon: float = 3.0
+    std: float = 0.001
+    readout: str = "all"
+    start: str = "iid"
+    dtype: str = "float32"
+    input_range: str = "0to-1"
+    resample: str = "triangle"
+    gamma: str = "fletcher-reeves"
+    gamma_norm: str = "L2"
+    direction_scale: float = 1.0
+    rtol: float = 1e-3
+    atol: float = 1e-3
+    rate: float = 0.01
+    epsilon: float = 1e-7
+    epsilon_inside: bool = False
+    passes: int = 1
+    decay: str = "cost"
+    noise_clip: bool = False
+
+    def __post_init__(self):
+        """Check the types, names and counts; the objects made from them check the rest."""
+        for field in fields(self):
+            if field.type is float and type(getattr(self, field.name)) is int:
+                object.__setattr__(self, field.name, float(getattr(self, field.name)))
+            _check(field, getattr(self, field.name))
+        self.optimiser()
+
+    def cost(self):
+        """Return the functional (3), whose mu's are scalars.  Eq. (3); trusts its input."""
+        # Sec. 5; its line on the l2 loss misprints mu1 as mu2
+        mus = {"mu1": 1.0} if self.loss == "l2" else {"mu2": 1.0, "mu3": self.mu3}
+        return Cost(**mus, mu4=self.weight_decay, readout=self.readout)
+
+    def solver(self, name=None):
+        """Return the flow `name`, a str ("euler" or "rk45"); without it the run's own.
+
+        Source: Sec. 5, Table 1.  Raises KeyError for another name.
+        """
+        sigma = ACTIVATIONS[self.activation]
+        made = {"euler": Euler(sigma), "rk45": RK45(sigma, self.rtol, self.atol)}
+        return made[name or self.flow]
+
+    def optimiser(self):
+        """Return the optimiser of (L, N, N) weights.  Sec. 5; trusts its input."""
+        flow, cost = self.solver(), self.cost()
+        if self.method not in OPTIMISERS:
+            sobolev = self.method == "ncg-sobolev"
+            rest = (self.gamma, self.gamma_norm, self.direction_scale)
+            return NCG(flow, cost, self.iterations, sobolev, *rest)
+        options = {"rate": self.rate, "passes": self.passes, "decay": self.decay}
+        if self.method != "sgd":
+            options["epsilon"] = self.epsilon
+        if self.method == "rmsprop":
+            options["epsilon_inside"] = self.epsilon_inside
+        return OPTIMISERS[self.method](flow, cost, **options)
+
+    def box(self):
+        """Return the valid region of a pixel, two scalars.  Algorithm 2; trusts its input."""
+        return tuple(sorted(INPUT_RANGES[self.input_range]))
+
+    def data(self):
+        """Return the images (N, n), a Dataset.  Sec. 5; Raises what `data.load` raises."""
+        shades = INPUT_RANGES[self.input_range]
+        return load(self.dataset, shades, self.resample, np.dtype(self.dtype))
+
+    def start_weights(self, N, xp=np):
+        """Return W0, b0 of shapes (L, N, N), (L, N, 1).  Sec. 5; trusts its input."""
+        return initial_weights(
+            self.layers, N, self.horizon, self.seed, self.std, self.start, self.dtype, xp
+        )
+
+
+def _check(field, value):
+    """Refuse a value of another type, an unknown name, or a count below 1 (a seed below 0)."""
+    good = CHOICES.get(field.name)
+    if good is not None and value not in good:
+        raise ValueError(f"{field.name}: expected one of {', '.join(good)}, got {value!r}")
+    if field.name in COUNTS and not (type(value) is int and value > 0):
+        raise ValueError(f"{field.name}: expected a positive integer, got {value!r}")
+    if field.name == "seed" and not (type(value) is int and value >= 0):
+        raise ValueError(f"seed: expected a non-negative integer, got {value!r}")
+    if field.type is float and type(value) is not float:
+        raise ValueError(f"{field.name}: expected a number, got {value!r}")
+    if field.type is bool and type(value) is not bool:
+        raise ValueError(f"{field.name}: expected True or False, got {value!r}")

@@ -1,0 +1,175 @@
+"""Files of runs: JSON and npz written whole or not at all, with errors that name the file.
+
+Source: this package; no mathematics.  `$SNODE_RUNS` names the folder of weights, checkpoints and
+results; without it they go to the user's cache, outside the work tree.
+"""
+
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from snode.files import atomic
+
+
+def runs_folder():
+    """Return the folder of all runs, a path, not made yet.
+
+    Source: `$SNODE_RUNS`, else `$XDG_CACHE_HOME` or `~/.cache`; trusts its input.
+    """
+    if os.environ.get("SNODE_RUNS"):
+        return Path(os.environ["SNODE_RUNS"]).expanduser().absolute()
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "snode" / "runs"
+
+
+def make_folder(path):
+    """Make a folder, and those above it, unless it exists.  Source: this package.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder.
+
+    Raises
+    ------
+    OSError
+        Naming the folder: a file stands in its place, or it cannot be made.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"{path}: no folder can be made there ({error.strerror})") from error
+    return Path(path)
+
+
+@contextmanager
+def writing(path):
+    """Open a draft for bytes that becomes `path` at the end.  Source: `files.atomic`.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; one that exists is replaced in one step.
+
+    Raises
+    ------
+    OSError
+        Naming the file: the disk is full, the folder missing or not writable.  What stood at
+        `path` is still there.
+    """
+    try:
+        with atomic(path) as file:
+            yield file
+    except OSError as error:
+        raise OSError(
+            f"{path}: cannot be written ({error.strerror}); what was there before is untouched"
+        ) from error
+
+
+def write_json(path, content):
+    """Write a dictionary to a new file, whole or not at all.  Source: this package.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; it must not exist yet.
+    content : dict
+        Of finite scalars, strings and lists.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists: nothing is overwritten.
+    OSError
+        If the folder cannot be written.
+    ValueError
+        If a number is not finite.
+    """
+    path = Path(path)
+    if path.exists():
+        raise FileExistsError(f"{path}: exists already; name another file or remove it first")
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    with writing(path) as file:
+        file.write(text.encode())
+
+
+def read_json(path):
+    """Read a JSON object.  Source: this package.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ValueError
+        Naming the file, if it holds something else.
+    OSError
+        If it cannot be read.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: expected a JSON object: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected a JSON object, got a {type(content).__name__}")
+    return content
+
+
+def write_arrays(path, arrays):
+    """Write arrays to an npz file, without pickles, compressed.  Source: this package.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; one that exists is replaced.
+    arrays : dict of str to numpy.ndarray
+        Numbers or text of any shape.
+
+    Raises
+    ------
+    OSError
+        Naming the file, if it cannot be written.
+    TypeError
+        If an array holds objects, which only a pickle could keep.
+    """
+    for name, array in arrays.items():
+        if array.dtype.hasobject:
+            raise TypeError(f"{name}: expected numbers or text, got {array.dtype}")
+    with writing(path) as file:
+        np.savez_compressed(file, **arrays)
+
+
+def read_arrays(path):
+    """Read what `write_arrays` wrote.  Source: this package.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+
+    Raises
+    ------
+    ValueError
+        Naming the file, if it is not a whole npz file without pickles.
+    OSError
+        If it cannot be read.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (ValueError, TypeError, AttributeError, EOFError, BadZipFile) as error:
+        raise ValueError(f"{path}: expected an npz file without pickles: {error}") from error

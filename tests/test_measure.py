@@ -1,0 +1,147 @@
+"""Measurements of one trained network: their sizes, and identities between them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from snode import measure as module
+from snode.data import Split
+from snode.measure import measure
+from snode.network import Weights
+from snode.profiles import PROFILES
+from snode.robustness import accuracy
+from snode.strength import NORMS, shape, summary
+from snode.training import train
+
+pytestmark = pytest.mark.numpy_only
+PROFILE = dataclasses.replace(PROFILES["smoke"], toolbox_images=0)
+K = PROFILE.images
+
+
+@pytest.fixture(scope="module")
+def run():
+    return PROFILE.run()
+
+
+@pytest.fixture(scope="module")
+def trained(run):
+    return train(run)
+
+
+@pytest.fixture(scope="module")
+def measured(run, trained):
+    return measure(run, PROFILE, trained.weights, run.data())
+
+
+def test_every_part_is_there_with_its_time(measured):
+    assert list(measured.numbers) == list(module.PARTS) == list(measured.seconds)
+
+
+def test_accuracies_are_those_of_robustness(run, trained, measured):
+    test = run.data().test
+    x, labels = test.x[:, :K].copy(), test.labels[:K]
+    own = accuracy(run.solver(), trained.weights, x, labels)
+    assert measured.numbers["accuracy"]["euler"][1] == own == measured.numbers["noise"]["clean"]
+    assert measured.numbers["accuracy"]["images"] == [PROFILE.train_images, K]
+    assert len(measured.numbers["noise"]["measured"]) == 9
+
+
+def test_sizes_over_depth(trained, measured):
+    w, arrays = trained.weights, measured.arrays
+    assert arrays["smoothness_W"].shape == (12,) and arrays["state_mean"].shape == (13,)
+    both = np.sqrt(w.h * (arrays["smoothness_W"] ** 2 + arrays["smoothness_b"] ** 2).sum())
+    assert both == pytest.approx(w.norm(), rel=1e-12)
+    assert measured.numbers["state"]["start"] == pytest.approx(arrays["state_mean"][0])
+
+
+def test_roughness_of_a_cosine(run, trained):
+    """|W'| / |W| of cos(pi t / T) is pi / T, up to O(h^2)."""
+    errors = []
+    for L in (20, 40):
+        t = (np.arange(L) + 0.5) / L
+        W = np.cos(np.pi * t)[:, None, None] * np.ones((1, 64, 64))
+        w = Weights(W, np.zeros((L, 64, 1)), 3.0)
+        network = module._network(dataclasses.replace(run, layers=L), PROFILE, w, run.data(), np)
+        errors.append(abs(module.smoothness(network)[0]["W"] - np.pi / 3))
+    assert errors[0] < 0.01 and errors[0] / errors[1] > 3
+
+
+def test_attacks_are_made_on_rightly_inferred_images_only(measured):
+    norm, numbers = measured.arrays["attacks_own_norm"], measured.numbers["attacks"]
+    assert norm.shape == (K,) and norm.dtype == np.float16
+    assert (~np.isnan(norm)).sum() == numbers["attacked"]
+    assert np.isfinite(norm).sum() == round(numbers["own"]["success"] * numbers["attacked"])
+    for name in ("pgd", "pgd-long", "one-step"):
+        assert np.array_equal(np.isnan(measured.arrays[f"attacks_{name}_norm"]), np.isnan(norm))
+        assert numbers[name]["largest"] <= max(PROFILE.radii) * (1 + 1e-6)
+
+
+def test_examples_are_perturbations_with_the_norms_told(measured):
+    index = measured.arrays["attacks_examples"]
+    change = measured.arrays["attacks_own_examples"].astype(float)
+    norm = measured.arrays["attacks_own_norm"][index].astype(float)
+    assert change.shape == (64, PROFILE.examples)
+    won = np.isfinite(norm)
+    np.testing.assert_allclose(np.linalg.norm(change, axis=0)[won], norm[won], rtol=2e-3)
+
+
+def test_nine_targets_are_never_worse_than_their_own_count(measured):
+    targets = measured.numbers["targets"]
+    assert targets["attacked"] == PROFILE.target_images
+    assert 0 <= targets["third class won"] <= 1
+    assert targets["nine"]["gradients an image"] <= 9 * 15
+
+
+def test_summary_of_known_norms():
+    found = summary(np.array([0.05, 0.2, np.inf, 0.3]))
+    assert found["success"] == 0.75 and found["median"] == 0.2 and found["largest"] == 0.3
+    assert found["susceptible"][:4] == [0.25, 0.25, 0.25, 0.5] and len(NORMS) == 20
+    assert summary(np.array([np.inf]))["mean"] is None
+
+
+def test_shape_of_one_pixel_and_of_all():
+    one, every = np.zeros((16, 1)), np.ones((16, 1))
+    one[3] = -0.2
+    assert shape(one) == {"peak": 1.0, "participation": 1.0}
+    assert shape(every) == {"peak": 0.25, "participation": 16.0}
+    assert shape(np.zeros((16, 0))) == {"peak": None, "participation": None}
+
+
+def test_noise_is_paired_and_depends_on_the_seed(run, trained, measured):
+    again = measure(run, PROFILE, trained.weights, run.data())
+    assert again.numbers == measured.numbers
+    other = measure(dataclasses.replace(run, seed=1), PROFILE, trained.weights, run.data())
+    assert other.numbers["propagation"] != measured.numbers["propagation"]
+    assert other.numbers["attacks"] == measured.numbers["attacks"]
+
+
+def test_a_network_that_is_always_wrong_is_measured_too(run, trained):
+    data = run.data()
+    wrong = Split(data.test.x, 9 - trained_labels(run, trained, data))
+    found = measure(run, PROFILE, trained.weights, dataclasses.replace(data, test=wrong))
+    assert found.numbers["noise"]["clean"] == 0 and found.numbers["attacks"] == {}
+
+
+def trained_labels(run, trained, data):
+    z = run.solver().forward(trained.weights, data.test.x).end[:10]
+    return z.argmax(axis=0)
+
+
+@pytest.mark.parametrize("choices", [{"flow": "rk45"}, {"noise_clip": True, "dtype": "float32"}])
+def test_other_choices_are_measured(choices):
+    run = PROFILE.run(layers=6, epochs=1, **choices)
+    found = measure(run, PROFILE, train(run).weights, run.data())
+    assert len(found.arrays["state_mean"]) == 7
+
+
+def test_the_toolbox_attacks_and_leaves_the_global_generator_alone(run, trained):
+    pytest.importorskip("art")
+    np.random.seed(3)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    network = module._network(run, PROFILES["smoke"], trained.weights, run.data(), np)
+    numbers, _ = module.PARTS["toolbox"](network)
+    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+    assert numbers["attacked"] == 4 and numbers["deepfool"]["success"] == 1
+    assert {"carlini-wagner default", "carlini-wagner configured", "apgd 0.1"} <= set(numbers)
+    assert numbers == module.PARTS["toolbox"](network)[0]

@@ -1,0 +1,225 @@
+"""Runs: their names, their choices, and that a killed run ends with the same bits."""
+
+import dataclasses
+import json
+import resource
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from snode import conduct
+from snode.checkpoints import Checkpoint
+from snode.gather import without_times
+from snode.profiles import PROFILES, choose
+from snode.runs import CHOICES, Run
+from snode.storage import make_folder, read_arrays, read_json, runs_folder, write_arrays
+from snode.training import train
+
+pytestmark = pytest.mark.numpy_only
+SMOKE = PROFILES["smoke"]
+SMALL = {"layers": 6, "batch": 350, "iterations": 2}
+
+# A run that kills itself at its n-th file: just before the draft becomes the file, or just after.
+LIFE = """
+import dataclasses, os, signal, sys
+from snode import conduct, files
+from snode.measure import measure
+from snode.profiles import PROFILES
+from snode.training import train
+
+method, runs, when, n = sys.argv[1:]
+replace, left = os.replace, int(n)
+
+def deadly(draft, path):
+    global left
+    left -= 1
+    if left == 0 and when == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    replace(draft, path)
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+files.os.replace = deadly
+profile = dataclasses.replace(PROFILES["smoke"], checkpoint_seconds=0.0, toolbox_images=0)
+run = profile.run(method=method, layers=6, batch=350, iterations=2)
+job = conduct.prepare(profile, run, runs)
+data = run.data()
+trained = train(run, data, checkpoint=job.checkpoint, log_every=2)
+job.finish(trained, measure(run, profile, trained.weights, data))
+"""
+
+
+def live(method, runs, when="never", n=0):
+    command = [sys.executable, "-c", LIFE, method, str(runs), when, str(n)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def only(runs, pattern):
+    (path,) = runs.glob(f"*/{pattern}")
+    return path
+
+
+@pytest.mark.parametrize("method", ["ncg", "adam"])
+def test_a_run_killed_again_and_again_ends_with_the_same_bits(method, tmp_path):
+    assert live(method, tmp_path / "quiet").returncode == 0
+    for when, n in [("before", 2), ("after", 2), ("before", 1), ("after", 4), ("before", 2)]:
+        assert live(method, tmp_path / "killed", when, n).returncode == -signal.SIGKILL
+        assert not list((tmp_path / "killed").glob("*/smoke-*.json"))
+    done = live(method, tmp_path / "killed")
+    assert done.returncode == 0, done.stderr
+    quiet, killed = (
+        without_times(read_json(only(tmp_path / name, "*.json"))) for name in ("quiet", "killed")
+    )
+    assert quiet == killed
+    for name in ("weights.npz", "smoke-*.npz"):
+        pair = [only(tmp_path / runs, name).read_bytes() for runs in ("quiet", "killed")]
+        assert pair[0] == pair[1], name
+    assert "finished" in live(method, tmp_path / "killed").stderr
+
+
+def test_killed_between_its_last_files_a_run_still_ends_well(tmp_path):
+    assert live("ncg", tmp_path, "after", 10**6).returncode == 0
+    json_file = only(tmp_path, "smoke-*.json")
+    before = without_times(read_json(json_file))
+    json_file.unlink()  # as if the kill had come just before it
+    assert live("ncg", tmp_path).returncode == 0
+    assert without_times(read_json(json_file)) == before
+
+
+def test_training_with_checkpoints_and_without_is_the_same(tmp_path):
+    run = SMOKE.run(method="adam", **SMALL)
+    checkpoint = Checkpoint(tmp_path / "c.npz", {"run": dataclasses.asdict(run)}, 0.0)
+    plain, kept = train(run, log_every=1), train(run, checkpoint=checkpoint, log_every=1)
+    assert np.array_equal(plain.weights.W, kept.weights.W)
+    assert plain.iterations == kept.iterations and len(plain.iterations) == 8
+    again = train(run, checkpoint=checkpoint, log_every=1)  # all is done: nothing is repeated
+    assert np.array_equal(plain.weights.W, again.weights.W) and again.epochs == kept.epochs
+
+
+def test_another_run_does_not_go_on_from_a_checkpoint(tmp_path):
+    run = SMOKE.run(**SMALL)
+    path = tmp_path / "c.npz"
+    train(run, checkpoint=Checkpoint(path, {"run": dataclasses.asdict(run)}, 0.0))
+    other = dataclasses.replace(run, seed=1)
+    with pytest.raises(ValueError, match="was made with another run"):
+        train(other, checkpoint=Checkpoint(path, {"run": dataclasses.asdict(other)}, 0.0))
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"c\.npz: expected an npz file"):
+        train(run, checkpoint=Checkpoint(path, {"run": dataclasses.asdict(run)}, 0.0))
+
+
+@contextmanager
+def full_disk(size):
+    """Let no file of this process grow beyond `size` bytes."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_full_disk_is_one_clear_error_and_loses_nothing(tmp_path):
+    path = tmp_path / "a.npz"
+    write_arrays(path, {"x": np.arange(3)})
+    noise = np.random.default_rng(0).normal(size=10_000)
+    with full_disk(20_000), pytest.raises(OSError, match=r"a\.npz: cannot be written \(File too"):
+        write_arrays(path, {"x": noise})
+    assert np.array_equal(read_arrays(path)["x"], np.arange(3))
+    assert [p.name for p in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_a_file_where_a_folder_should_be_is_one_clear_error(tmp_path):
+    (tmp_path / "runs").write_text("not a folder")
+    with pytest.raises(OSError, match="runs.*: no folder can be made there"):
+        conduct.prepare(SMOKE, SMOKE.run(), tmp_path / "runs")
+    with pytest.raises(OSError, match="no folder can be made there"):
+        make_folder(tmp_path / "runs")
+
+
+def test_no_pickles(tmp_path):
+    with pytest.raises(TypeError, match="x: expected numbers or text, got object"):
+        write_arrays(tmp_path / "a.npz", {"x": np.array([{}])})
+    np.savez(tmp_path / "b.npz", x=np.array([{}]))
+    with pytest.raises(ValueError, match="without pickles"):
+        read_arrays(tmp_path / "b.npz")
+
+
+@pytest.mark.parametrize(
+    ("profile", "choices", "name"),
+    [
+        ("paper", {}, "paper-tanh-l2-ncg-s0"),
+        ("paper", {"epochs": 20, "flow": "rk45"}, "paper-tanh-l2-ncg-flow=rk45-epochs=20-s0"),
+        (
+            "paper",
+            {"loss": "ce", "method": "rmsprop", "weight_decay": 1e-8, "seed": 3},
+            "paper-tanh-ce-rmsprop-weight_decay=1e-08-s3",
+        ),
+        ("smoke", {"input_range": "0to1"}, "smoke-tanh-l2-ncg-input_range=0to1-s0"),
+        ("smoke", {"std": 0.005, "rate": 1}, "smoke-tanh-l2-ncg-std=0.005-rate=1.0-s0"),
+    ],
+)
+def test_an_id_is_readable_and_stable(profile, choices, name):
+    assert PROFILES[profile].identify(PROFILES[profile].run(**choices)) == name
+
+
+def test_every_choice_changes_the_id():
+    """Two runs that differ must never share their files."""
+    other = {int: 7, float: 0.123, bool: True}
+    seen = {SMOKE.identify(SMOKE.run())}
+    for field in dataclasses.fields(Run):
+        now = getattr(SMOKE.defaults, field.name)
+        values = [v for v in CHOICES.get(field.name, [other.get(field.type)]) if v != now]
+        seen |= {SMOKE.identify(SMOKE.run(**{field.name: value})) for value in values}
+    expected = (
+        sum(len(CHOICES[n]) - 1 for n in CHOICES) + len(dataclasses.fields(Run)) - len(CHOICES)
+    )
+    assert len(seen) == 1 + expected
+
+
+def test_the_paper_profile_is_the_papers_text():
+    run = PROFILES["paper"].run()
+    assert (run.dataset, run.layers, run.horizon, run.batch) == ("mnist14", 150, 3.0, 100)
+    assert (run.iterations, run.epochs, run.std, run.start) == (6, 10, 0.001, "iid")
+    assert (run.rate, run.mu3, run.gamma, run.dtype) == (0.01, 0.4, "fletcher-reeves", "float32")
+    assert run.box() == (-1.0, 0.0) and run.readout == "all"  # the authors' prototype
+
+
+def test_choose_refuses_what_it_does_not_know():
+    profile, run = choose({"profile": "smoke", "seed": 2, "rate": 1, "loss": None})
+    assert profile is SMOKE and run == SMOKE.run(seed=2, rate=1.0)
+    with pytest.raises(TypeError, match=r"sead: there is no such parameter; did you mean seed\?"):
+        choose({"profile": "smoke", "sead": 1})
+    with pytest.raises(ValueError, match="profile: expected one of smoke, quick, paper"):
+        choose({"profile": "papr"})
+    with pytest.raises(ValueError, match="rate: expected a number, got 'fast'"):
+        choose({"profile": "smoke", "rate": "fast"})
+
+
+def test_the_paper_profile_refuses_a_dirty_work_tree(tmp_path, monkeypatch):
+    monkeypatch.setattr(conduct, "code_version", lambda: {"commit": "a" * 40, "dirty": True})
+    with pytest.raises(RuntimeError, match="the work tree is dirty"):
+        conduct.prepare(PROFILES["paper"], PROFILES["paper"].run(), tmp_path)
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(conduct, "code_version", lambda: {"commit": "a" * 40, "dirty": False})
+    job = conduct.prepare(PROFILES["paper"], PROFILES["paper"].run(), tmp_path)
+    assert job.folder == tmp_path / "paper-tanh-l2-ncg-s0"
+
+
+def test_runs_go_where_the_environment_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("SNODE_RUNS", str(tmp_path))
+    assert runs_folder() == tmp_path
+    job = conduct.prepare(PROFILES["quick"], PROFILES["quick"].run())
+    assert job.folder.parent == tmp_path
+    monkeypatch.delenv("SNODE_RUNS")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert runs_folder() == tmp_path / "snode" / "runs"
+
+
+def test_json_keeps_the_run():
+    run = SMOKE.run(weight_decay=1e-8)
+    assert Run(**json.loads(json.dumps(dataclasses.asdict(run)))) == run

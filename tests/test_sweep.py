@@ -1,0 +1,135 @@
+"""The run notebook under papermill, and a sweep of six runs that is killed and goes on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from snode.gather import without_times
+from snode.profiles import choose
+from snode.runs import Run
+
+pytestmark = pytest.mark.numpy_only
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOK = ROOT / "book" / "one_run.ipynb"
+SETTINGS = {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+
+def papermill(output, *parameters):
+    words = [word for pair in parameters for word in ("-p", *map(str, pair))]
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        NOTEBOOK,
+        output,
+        "--cwd",
+        NOTEBOOK.parent,
+        *words,
+    ]
+    return subprocess.run(
+        command, cwd=ROOT, env=os.environ | SETTINGS, capture_output=True, text=True
+    )
+
+
+def test_the_parameters_are_the_fields_of_a_run():
+    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    (cell,) = [c for c in cells if "parameters" in c.metadata.get("tags", [])]
+    names = {}
+    exec(cell.source, names)
+    names = {k: v for k, v in names.items() if k != "__builtins__"}
+    assert names.keys() - {"profile", "runs", "backend"} == set(Run.__dataclass_fields__)
+    choices = {k: v for k, v in names.items() if k not in ("runs", "backend")}
+    assert choose(choices)[0].name == "smoke"
+
+
+def test_a_misspelt_parameter_stops_the_run_before_it_begins(tmp_path):
+    done = papermill(tmp_path / "out.ipynb", ("sead", 1), ("runs", tmp_path / "runs"))
+    assert done.returncode != 0
+    assert "sead: there is no such parameter; did you mean seed?" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_parameter_reaches_the_run_and_a_finished_run_is_not_repeated(tmp_path):
+    line = (("seed", 1), ("layers", 6), ("runs", tmp_path / "runs"))
+    assert papermill(tmp_path / "out.ipynb", *line).returncode == 0
+    name = "smoke-tanh-l2-ncg-layers=6-s1"
+    folder = tmp_path / "runs" / name
+    content = json.loads((folder / f"{name}.json").read_text())
+    assert content["run"]["seed"] == 1 and content["run"]["layers"] == 6
+    assert {p.name for p in folder.iterdir()} == {
+        f"{name}.json",
+        f"{name}.npz",
+        "weights.npz",
+        "checkpoint.npz",
+    }
+    again = papermill(tmp_path / "out.ipynb", *line)
+    assert again.returncode != 0 and "this run is finished" in again.stderr
+
+
+def snakemake(folder, *more):
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "-s",
+        "book/workflow/Snakefile",
+        "-c2",
+        "--nolock",
+    ]
+    choices = ["profile=smoke", "only=[try]", "seeds=[0,1]", f"runs={folder}", *more]
+    return subprocess.Popen(
+        [*command, "--config", *choices],
+        cwd=ROOT,
+        env=os.environ | SETTINGS,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finished(folder):
+    return {p.stem: without_times(json.loads(p.read_text())) for p in folder.glob("*/smoke-*.json")}
+
+
+@pytest.mark.sweep
+def test_a_sweep_killed_twice_equals_an_uninterrupted_one(tmp_path):
+    pytest.importorskip("snakemake", reason="extra sweep")
+    quiet, killed = tmp_path / "quiet", tmp_path / "killed"
+    sweep = snakemake(quiet)
+    assert sweep.wait() == 0, sweep.stderr.read()
+    assert len(finished(quiet)) == 6
+    for seconds in (7, 11):  # engine and workers at once
+        sweep = snakemake(killed)
+        time.sleep(seconds)
+        os.killpg(sweep.pid, signal.SIGKILL)
+        sweep.wait()
+    sweep = snakemake(killed)
+    assert sweep.wait() == 0, sweep.stderr.read()
+    assert finished(killed) == finished(quiet)
+
+
+@pytest.mark.sweep
+def test_a_failed_run_leaves_the_others_going_and_keeps_its_notebook(tmp_path):
+    pytest.importorskip("snakemake", reason="extra sweep")
+    bad = tmp_path / "smoke-tanh-l2-ncg-s1"
+    bad.mkdir()
+    (bad / "checkpoint.npz").write_text("no checkpoint")
+    sweep = snakemake(tmp_path)
+    assert sweep.wait() != 0
+    assert len(finished(tmp_path)) == 5
+    assert "expected an npz file" in (bad / "smoke-tanh-l2-ncg-s1.log").read_text()
+    assert (bad / "smoke-tanh-l2-ncg-s1.ipynb").exists()
+    (bad / "checkpoint.npz").unlink()
+    times = {p: p.stat().st_mtime_ns for p in tmp_path.glob("*/smoke-*.json")}
+    sweep = snakemake(tmp_path)
+    assert sweep.wait() == 0, sweep.stderr.read()
+    assert len(finished(tmp_path)) == 6
+    assert all(p.stat().st_mtime_ns == t for p, t in times.items())
