@@ -14,7 +14,7 @@ OMP_NUM_THREADS ?= 1
 TQDM_DISABLE ?= 1
 export OPENBLAS_NUM_THREADS OMP_NUM_THREADS TQDM_DISABLE
 
-.PHONY: help book test notebooks html lint clean
+.PHONY: help book test notebooks html lint bench clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /	/' | expand -t 12
@@ -42,6 +42,18 @@ html: $(READY) ## render the committed notebooks; a warning is an error
 lint: $(READY) ## style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# one core, one thread, and the BLAS kernel that OpenBLAS itself chooses for this processor
+PIN = $(shell command -v taskset >/dev/null 2>&1 && echo taskset -c 0)
+QUIET = env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OPENBLAS_NUM_THREADS=1 JAX_PLATFORMS=cpu \
+  XLA_FLAGS="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1" $(PIN)
+
+bench: $(READY) ## time and memory against bounds and peers, 6 minutes; needs the extras bench and peers
+	@mkdir -p _build book/data
+	$(QUIET) $(BIN)/python -m pytest tests/benchmarks -q -o python_files='bench_*.py' \
+	  --benchmark-timer=time.process_time --benchmark-disable-gc --benchmark-columns=median \
+	  --benchmark-quiet --benchmark-json=_build/benchmarks.json
+	$(QUIET) $(BIN)/python tests/benchmarks/table.py _build/benchmarks.json book/data/benchmarks.json
 
 clean: ## remove what make has made, except the environment
 	rm -rf _build build snode.egg-info .pytest_cache .ruff_cache
