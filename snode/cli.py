@@ -13,10 +13,10 @@ from tqdm import tqdm
 from snode import __version__, check
 from snode.arrays import BACKENDS, backend
 from snode.data import SHAPES, load
-from snode.gather import collect
-from snode.runs import CHOICES, Run
-from snode.storage import runs_folder, write_json
-from snode.training import summary, train
+from snode.experiments.gather import collect
+from snode.experiments.runs import CHOICES, Run
+from snode.experiments.storage import runs_folder, write_json
+from snode.experiments.training import summary, train
 
 HELP = {
     "dataset": "digits (8x8, comes with scikit-learn) or MNIST",

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from snode.conduct import prepare
-from snode.measure import measure
-from snode.profiles import PROFILES
-from snode.training import train
+from snode.experiments.conduct import prepare
+from snode.experiments.measure import measure
+from snode.experiments.profiles import PROFILES
+from snode.experiments.training import train
 
 PROFILE = dataclasses.replace(
     PROFILES["smoke"],

@@ -25,8 +25,8 @@ ERRORS = re.compile(r"\bRaises\b|\b[Tt]rusts\s+its\s+input\b")
 
 
 def modules():
-    names = [m.name for m in pkgutil.iter_modules(snode.__path__) if m.name != "__main__"]
-    return [importlib.import_module(f"snode.{name}") for name in names]
+    names = [m.name for m in pkgutil.walk_packages(snode.__path__, "snode.")]
+    return [importlib.import_module(name) for name in names if name != "snode.__main__"]
 
 
 def public(owner, module):

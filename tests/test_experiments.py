@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from snode.cli import main
-from snode.runs import Run
-from snode.storage import write_json
-from snode.training import train
+from snode.experiments.runs import Run
+from snode.experiments.storage import write_json
+from snode.experiments.training import train
 
 pytestmark = pytest.mark.numpy_only
 SMALL = {"layers": 12, "epochs": 2, "batch": 200, "iterations": 3}

@@ -5,14 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from snode import measure as module
 from snode.data import Split
-from snode.measure import measure
+from snode.experiments import measure as module
+from snode.experiments.measure import measure
+from snode.experiments.profiles import PROFILES
+from snode.experiments.strength import NORMS, shape, summary
+from snode.experiments.training import train
 from snode.network import Weights
-from snode.profiles import PROFILES
 from snode.robustness import accuracy
-from snode.strength import NORMS, shape, summary
-from snode.training import train
 
 pytestmark = pytest.mark.numpy_only
 PROFILE = dataclasses.replace(PROFILES["smoke"], toolbox_images=0)

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from snode.cli import main
-from snode.gather import collect, load_results
-from snode.measure import measure
-from snode.profiles import PROFILES
-from snode.provenance import code_version, peak_memory, provenance
-from snode.results import load, load_run, make_result, save
-from snode.schema import check
-from snode.training import train
+from snode.experiments.gather import collect, load_results
+from snode.experiments.measure import measure
+from snode.experiments.profiles import PROFILES
+from snode.experiments.provenance import code_version, peak_memory, provenance
+from snode.experiments.results import load, load_run, make_result, save
+from snode.experiments.schema import check
+from snode.experiments.training import train
 
 pytestmark = pytest.mark.numpy_only
 PROFILE = dataclasses.replace(PROFILES["smoke"], toolbox_images=0)

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from snode import conduct
-from snode.checkpoints import Checkpoint
-from snode.gather import without_times
-from snode.profiles import PROFILES, choose
-from snode.runs import CHOICES, Run
-from snode.storage import make_folder, read_arrays, read_json, runs_folder, write_arrays
-from snode.training import train
+from snode.experiments import conduct
+from snode.experiments.checkpoints import Checkpoint
+from snode.experiments.gather import without_times
+from snode.experiments.profiles import PROFILES, choose
+from snode.experiments.runs import CHOICES, Run
+from snode.experiments.storage import make_folder, read_arrays, read_json, runs_folder, write_arrays
+from snode.experiments.training import train
 
 pytestmark = pytest.mark.numpy_only
 SMOKE = PROFILES["smoke"]
@@ -26,10 +26,11 @@ SMALL = {"layers": 6, "batch": 350, "iterations": 2}
 # A run that kills itself at its n-th file: just before the draft becomes the file, or just after.
 LIFE = """
 import dataclasses, os, signal, sys
-from snode import conduct, files
-from snode.measure import measure
-from snode.profiles import PROFILES
-from snode.training import train
+from snode import files
+from snode.experiments import conduct
+from snode.experiments.measure import measure
+from snode.experiments.profiles import PROFILES
+from snode.experiments.training import train
 
 method, runs, when, n = sys.argv[1:]
 replace, left = os.replace, int(n)

@@ -11,7 +11,7 @@ import snode
 pytestmark = pytest.mark.numpy_only
 
 FOLDER = Path(snode.__file__).parent
-FILES = sorted(FOLDER.glob("*.py"))
+FILES = sorted(FOLDER.rglob("*.py"))
 TREES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 LEVELS = (
     ("arrays", "files"),
@@ -42,7 +42,8 @@ def imports(tree):
 def siblings(module):
     """Return the files of snode that a file imports; "__init__" for the package itself."""
     parts = [name.split(".") for name in imports(TREES[module]) if name.split(".")[0] == "snode"]
-    return {p[1] if len(p) > 1 and p[1] in TREES else "__init__" for p in parts}
+    names = [p[2:] if p[1:2] == ["experiments"] else p[1:] for p in parts]
+    return {p[0] if p and p[0] in TREES else "__init__" for p in names}
 
 
 @pytest.mark.parametrize("module", [m for m in TREES if m != "__init__"])
@@ -103,5 +104,5 @@ def code_lines(path):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_file_can_be_read_in_one_sitting(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 360
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 280
     assert code_lines(path) <= 200

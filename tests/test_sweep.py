@@ -11,9 +11,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from snode.gather import without_times
-from snode.profiles import choose
-from snode.runs import Run
+from snode.experiments.gather import without_times
+from snode.experiments.profiles import choose
+from snode.experiments.runs import Run
 
 pytestmark = pytest.mark.numpy_only
 ROOT = Path(__file__).resolve().parents[1]

@@ -62,6 +62,7 @@ def test_style_sheet_asks_the_network_for_nothing():
 
 def test_package_page_lists_every_module():
     page = (BOOK / "api.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\.\. automodule:: snode\.(\w+)$", page, re.MULTILINE)
-    modules = {path.stem for path in (ROOT / "snode").glob("[!_]*.py")}
+    listed = re.findall(r"^\.\. automodule:: snode\.([\w.]+)$", page, re.MULTILINE)
+    paths = [path.relative_to(ROOT / "snode") for path in (ROOT / "snode").rglob("[!_]*.py")]
+    modules = {".".join(path.with_suffix("").parts) for path in paths}
     assert set(listed) == modules and len(listed) == len(modules)

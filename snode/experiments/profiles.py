@@ -11,7 +11,7 @@ prototype; see `runs.Run`.
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 
-from snode.runs import Run
+from snode.experiments.runs import Run
 
 
 @dataclass(frozen=True)

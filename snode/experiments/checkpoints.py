@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from snode.arrays import to_device, to_numpy
+from snode.experiments.storage import read_arrays, write_arrays
 from snode.network import Weights
-from snode.storage import read_arrays, write_arrays
 
 
 class Epoch(NamedTuple):

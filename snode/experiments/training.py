@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from snode.arrays import to_device
-from snode.checkpoints import Clock, Epoch, State
 from snode.data import CLASSES, batches
+from snode.experiments.checkpoints import Clock, Epoch, State
 from snode.first_order import OPTIMISERS
 from snode.network import Weights
 from snode.robustness import accuracy

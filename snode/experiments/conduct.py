@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from snode.arrays import backend as library
-from snode.checkpoints import Checkpoint
-from snode.provenance import check_clean, code_version, provenance
-from snode.results import make_result, run_folder, save
-from snode.storage import make_folder
-from snode.toolbox import available
+from snode.experiments.checkpoints import Checkpoint
+from snode.experiments.provenance import check_clean, code_version, provenance
+from snode.experiments.results import make_result, run_folder, save
+from snode.experiments.storage import make_folder
+from snode.experiments.toolbox import available
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from snode.schema import SCHEMA, check
-from snode.storage import make_folder, read_arrays, read_json, runs_folder, write_arrays, write_json
+from snode.experiments.schema import SCHEMA, check
+from snode.experiments.storage import (
+    make_folder,
+    read_arrays,
+    read_json,
+    runs_folder,
+    write_arrays,
+    write_json,
+)
 
 
 class Result(NamedTuple):

@@ -14,7 +14,7 @@ import numpy as np
 from snode.machine import describe
 
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "adversarial-robustness-toolbox")
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def code_version(root=ROOT):

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from snode.profiles import PROFILES
-from snode.results import load, load_run, save
-from snode.storage import runs_folder
+from snode.experiments.profiles import PROFILES
+from snode.experiments.results import load, load_run, save
+from snode.experiments.storage import runs_folder
 
 TIMES = ("seconds", "provenance")  # what may differ between two results of one run
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from snode.arrays import to_device, to_numpy
 from snode.attacks import Rule, attack, smaller
+from snode.experiments.toolbox import toolbox_attacks
 from snode.gradient_attacks import one_step, pgd
-from snode.toolbox import toolbox_attacks
 
 CLASSES = 10
 NORMS = tuple(round(0.05 * k, 2) for k in range(1, 21))  # where curves are read off

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import spearmanr
 
-from snode import strength
 from snode.arrays import to_device, to_numpy
+from snode.experiments import strength
 from snode.linearise import norms
 from snode.perturbed import chunks, infer
 from snode.propagation import noise_propagation

@@ -1,0 +1,1 @@
+"""Runs, their checkpoints, measurements and results: what surrounds the mathematics of `snode`."""
