@@ -14,7 +14,7 @@ OMP_NUM_THREADS ?= 1
 TQDM_DISABLE ?= 1
 export OPENBLAS_NUM_THREADS OMP_NUM_THREADS TQDM_DISABLE
 
-.PHONY: help book test notebooks html lint bench clean
+.PHONY: help book test notebooks html lint bench mutants clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /	/' | expand -t 12
@@ -55,8 +55,14 @@ bench: $(READY) ## time and memory against bounds and peers, 6 minutes; needs th
 	  --benchmark-quiet --benchmark-json=_build/benchmarks.json
 	$(QUIET) $(BIN)/python tests/benchmarks/table.py _build/benchmarks.json book/data/benchmarks.json
 
+# MUTANTS='snode.euler.*' tests these alone; the folder mutants/ keeps the results for the next call
+mutants: $(READY) ## change every formula, a test must notice; about an hour (MUTANTS=names: some)
+	@$(BIN)/python -m pip install -qq -c constraints.txt -e '.[mutants]'
+	$(BIN)/mutmut run --max-children $(JOBS) $(foreach name,$(MUTANTS),'$(name)')
+	@$(BIN)/mutmut results
+
 clean: ## remove what make has made, except the environment
-	rm -rf _build build snode.egg-info .pytest_cache .ruff_cache
+	rm -rf _build mutants build snode.egg-info .pytest_cache .ruff_cache
 	find book snode tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml constraints.txt book/_tools/venv.sh

@@ -75,7 +75,7 @@ def algorithm_2(weights, x, i=None, kappa=0.975, margin=0.0, cap=False, literal=
 
 RULES = {
     "literal": {},
-    "margin": {"margin": 0.3},
+    "margin": {"margin": 3.0},
     "mended": {"literal": False, "kappa": 0.6, "margin": 0.05},
     "capped": {"cap": True, "margin": 0.3, "kappa": 0.8},
 }
@@ -94,6 +94,11 @@ def test_the_attack_is_algorithm_2(xp, rule, targeted):
         x, m = algorithm_2(weights, x0[:, one], i if i is None else i[one], **RULES[rule])
         np.testing.assert_allclose(to_numpy(r.x)[:, k], x, rtol=0, atol=1e-10)
         assert r.iterations[k] == m
+
+
+@pytest.mark.numpy_only
+def test_the_settings_of_the_prototype_are_the_defaults():
+    assert Rule() == Rule(0.06, 15, 0.975, 0.0, False, True, (-1.0, 0.0), 250)
 
 
 def test_ten_classes_by_default(xp):

@@ -224,6 +224,10 @@ def test_bad_weights_of_the_terms_are_refused(name, mu):
 
 
 @pytest.mark.numpy_only
+def test_no_term_is_the_default():
+    assert Cost() == Cost(0.0, 0.0, 0.0, 0.0, "all")
+
+
 def test_an_unknown_readout_is_refused():
     with pytest.raises(ValueError, match="readout: expected 'all' or 'classes', got 'ten'"):
         Cost(mu1=1.0, readout="ten")

@@ -121,6 +121,19 @@ def test_sgd_is_its_formula(problem, momentum):
     assert error(three_updates(problem, optimiser), w) < 1e-13
 
 
+@pytest.mark.parametrize(
+    ("optimiser", "settings"),
+    [
+        (RMSprop, (0.01, 0.9, 1e-7, False, 1, "cost")),
+        (Adam, (0.001, 0.9, 0.999, 1e-7, 1, "cost")),
+        (SGD, (0.01, 0.9, 1, "cost")),
+    ],
+)
+def test_the_settings_of_keras_2_are_the_defaults(problem, optimiser, settings):
+    default, given = optimiser(Euler(tanh), DECAY), optimiser(Euler(tanh), DECAY, *settings)
+    assert np.array_equal(three_updates(problem, default), three_updates(problem, given))
+
+
 @every_optimiser
 def test_passes_are_repeated_updates(problem, optimiser):
     once = optimiser(Euler(tanh), COST, passes=3).update(problem.weights, problem.x0, problem.y)

@@ -186,6 +186,44 @@ def test_steps_follow_ode45(xp):
     assert first == pytest.approx(0.8 * 1e-5**0.2 / 50)
 
 
+@pytest.mark.parametrize("rtol", [1e-4, 1e-5, 1e-6])
+def test_no_accepted_step_errs_more_than_the_tolerance(xp, rtol):
+    f, atol = network(xp), 1e-3 * rtol
+    solution = solve(f, (0.0, 3.0), start(xp, 13, 2), rtol, atol)
+    assert solution.statistics.rejected > 0
+    for t, t_new, y, y_new in zip(
+        solution.times, solution.times[1:], solution.values, solution.values[1:]
+    ):
+        h, k = t_new - t, []
+        for c, row in zip(C, A):
+            k.append(f(t + c * h, y + h * sum(a * slope for a, slope in zip(row, k))))
+        size = np.maximum(np.abs(to_numpy(y)), np.abs(to_numpy(y_new)))
+        error = np.abs(to_numpy(h * sum(e * slope for e, slope in zip(E, k))))
+        assert (error / np.maximum(rtol * size, atol)).max() < 1 + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("longest", "expected"), [(0.3, [0.3, 0.6, 0.9]), (0.46, [0.46, 0.92]), (0.48, [0.48])]
+)
+def test_only_the_last_step_is_stretched_by_a_tenth_at_most(xp, longest, expected):
+    for way in (1, -1):
+        solution = solve(
+            lambda t, y: 0 * y, (0.0, way), xp.ones(2), first_step=longest, max_step=longest
+        )
+        times = sorted(way * t for t in solution.times)
+        np.testing.assert_allclose(times, [0.0, *expected, 1.0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("end", [50.0, 0.02])
+def test_the_ends_may_be_overstepped_by_rounding_alone(xp, end):
+    solution = solve(lambda t, y: -y, (-end, end), xp.ones(2))
+    for way in (-1, 1):
+        near = way * end * (1 + 1e-12)  # half of the slack, 1e-12 of the span
+        assert (solution(near) == solution(way * end)).all()
+        with pytest.raises(ValueError, match="t: expected a time within"):
+            solution(way * end * (1 + 4e-12))
+
+
 def test_rejected_steps_shrink_to_a_tenth_then_halve(xp):
     calls = []
 
@@ -196,6 +234,18 @@ def test_rejected_steps_shrink_to_a_tenth_then_halve(xp):
     with pytest.raises(FloatingPointError):
         solve(f, (0.0, 1.0), xp.ones(1))
     np.testing.assert_allclose(calls[6:25:6], [0.1, 0.01, 0.005, 0.0025])
+
+
+def test_a_rejected_step_is_repeated_with_the_length_that_its_error_suggests(xp):
+    """y' = t^5 has the error h^6 sum_j e_j c_j^5; the tolerance makes it 100 times too large."""
+    atol, calls = abs(E @ c**5) / 100, []
+
+    def f(t, y):
+        calls.append(t)
+        return xp.full_like(y, t**5)
+
+    solve(f, (0.0, 2.0), xp.zeros(1), rtol=1e-13, atol=atol, first_step=1.0, max_step=2.0)
+    np.testing.assert_allclose(calls[7] / c[1], 0.8 * 100**-0.2, rtol=1e-9)
 
 
 def test_largest_component_counts_however_many_are_still(xp):

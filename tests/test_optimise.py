@@ -70,6 +70,15 @@ def test_ncg_is_algorithm_1(problem, cost, smooth):
     assert error(result - weights, expected - weights) < (1e-12 if cost is SQUARES else 1e-11)
 
 
+@pytest.mark.numpy_only
+def test_algorithm_1_is_the_default():
+    default, given = (
+        NCG(Euler(tanh), SQUARES, *settings)
+        for settings in ((), (6, False, "fletcher-reeves", "L2", 1.0))
+    )
+    assert vars(default) == vars(given)
+
+
 def test_a_matrix_may_be_given_for_the_sobolev_transform(problem):
     _, weights, _, x0, y, _, _ = problem
     flow, S = Euler(tanh), sobolev.matrix(12, 3.0, 0.5, "riesz")

@@ -54,6 +54,20 @@ def test_the_continuous_flow_is_measured_alike(problem):
     np.testing.assert_allclose(r.xi_end, r.delta_end, rtol=0.05)
 
 
+def test_the_noise_of_the_paper_by_default(problem):
+    p, flow = problem, Euler(tanh)
+    default = noise_propagation(flow, p.weights, p.x0)
+    given = noise_propagation(flow, p.weights, p.x0, 0.01, 0)
+    np.testing.assert_array_equal(default.xi_end, given.xi_end)
+    assert noise_propagation(flow, p.weights, p.x0, times=[0, 3]).times.dtype == float
+
+
+def test_two_components_are_enough(xp):
+    p = make_problem(xp, N=2, C=2)
+    assert noise_propagation(Euler(identity), p.weights, p.x0).error.max() < 1e-12
+    assert weight_sensitivity(Euler(tanh), p.weights, p.x0, p.direction).error.shape == (5,)
+
+
 def test_times_may_be_chosen(problem):
     p, flow = problem, Euler(tanh)
     full = noise_propagation(flow, p.weights, p.x0)
@@ -89,5 +103,7 @@ def test_bad_input_is_named(problem):
         noise_propagation(flow, p.weights, p.x0, sigma=0.0)
     with pytest.raises(ValueError, match="x: expected shape"):
         noise_propagation(flow, p.weights, p.x0[:3])
+    with pytest.raises(ValueError, match="^x: expected shape"):
+        weight_sensitivity(flow, p.weights, p.x0[:3], p.direction)
     with pytest.raises(ValueError, match="direction: expected"):
         weight_sensitivity(flow, p.weights, p.x0, make_problem(p.xp, L=11).direction)

@@ -1,5 +1,8 @@
 """RK45: interpolated weights, transposes up to the tolerance, the limit of Euler's method."""
 
+import math
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from conftest import make_problem
@@ -10,7 +13,8 @@ from scipy.linalg import expm
 from snode import rk45
 from snode.arrays import to_numpy
 from snode.euler import Euler
-from snode.network import Weights, identity, initial_weights, relu, tanh
+from snode.network import Activation, Weights, identity, initial_weights, relu, tanh
+from snode.ode import Statistics, solve
 from snode.rk45 import RK45
 
 
@@ -57,7 +61,11 @@ def test_dot_test_falls_with_relu(xp):
 
 
 def test_dot_test_in_float32(problem32):
-    flow = RK45(tanh, 1e-5, 1e-6)
+    def single(a):
+        assert a.dtype == np.float32
+        return tanh(a)
+
+    flow = RK45(Activation("tanh", single, tanh.cuda), 1e-5, 1e-6)
     path = flow.forward(problem32.weights, problem32.x0)
     lam = flow.adjoint(problem32.weights, path, problem32.lam_T)
     xi = flow.sensitivity(problem32.weights, path, direction=problem32.direction)
@@ -112,10 +120,12 @@ def test_constant_linear_weights_give_the_exponential(xp, L):
     assert error(lam(0.4), expm(1.1 * W.T / 2) @ lam_T) < 1e-9
 
 
-def test_the_gradient_is_the_projection_on_the_hats(xp):
+@pytest.mark.parametrize("size", [1.0, 0.0])
+def test_the_gradient_is_the_projection_on_the_hats(xp, size):
     """W = 0, constant b: E'(t) = lam x(t)^T / K is linear in t; the end hats lean outwards."""
     rng, L, T = np.random.default_rng(5), 5, 2.0
-    h, x0, lam, b = T / L, rng.normal(size=(4, 3)), rng.normal(size=(4, 3)), rng.normal(size=(4, 1))
+    x0, lam, b = (rng.normal(size=(4, n)) for n in (3, 3, 1))
+    h, b = T / L, size * b
     weights = Weights(xp.zeros((L, 4, 4)), xp.asarray(np.array([b] * L)), T)
     flow = RK45(identity, 1e-9, 1e-9)
     path = flow.forward(weights, xp.asarray(x0))
@@ -137,6 +147,51 @@ def test_the_quadrature_is_finer_than_the_tolerance(monkeypatch, rtol, L):
     grad = flow.gradient(weights, path, lam)
     monkeypatch.setattr(rk45, "_points", lambda *args: points(*args) + 4)
     assert (grad - flow.gradient(weights, path, lam)).norm() < rtol * grad.norm()
+
+
+def gauss_error(q):
+    """The error of Gauss's rule with q points for t^(2q) / (2q)! on (0, 1)."""
+    t, mass = np.polynomial.legendre.leggauss(q)
+    exact = 1 / (2 * q + 1)
+    return (exact - ((1 + t) / 2) ** (2 * q) @ mass / 2) / math.factorial(2 * q)
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize("rtol", [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8])
+def test_the_quadrature_has_as_many_points_as_it_needs(rtol):
+    """The least q whose error for the rate 2 r, (r H)^5 = 1000 rtol, is below the tolerance."""
+    for steps in range(2, 200, 3):
+        for layers in (4, 12, 60):
+            T = 3.0
+            H, h = T / steps, T / layers
+            lam = SimpleNamespace(times=[0, H, 2 * H, T], statistics=Statistics(steps, 1, 1))
+            q = rk45._points(h, lam, rtol)
+            change = 2 * (1000 * rtol) ** 0.2 / H * min(h, H)
+            assert gauss_error(q) * change ** (2 * q) <= rtol * (1 + 1e-6)
+            assert q == 1 or gauss_error(q - 1) * change ** (2 * q - 2) > rtol * (1 - 1e-6)
+
+
+def test_atol_is_relative_to_the_data(problem, monkeypatch):
+    """To max(|xi0|, T |xi'(0)|) and to max |lam(T)|; to 1 where there is nothing."""
+    _, weights, direction, x0, _, xi0, lam_T = problem
+    flow, atols = RK45(tanh, 1e-4, 1e-7), []
+    path = flow.forward(weights, x0)
+
+    def watched(f, t_span, y0, rtol, atol):
+        atols.append(atol)
+        return solve(f, t_span, y0, rtol, atol)
+
+    monkeypatch.setattr(rk45, "solve", watched)
+    flow.sensitivity(weights, path, 100 * xi0)
+    flow.sensitivity(weights, path, direction=direction)
+    flow.sensitivity(weights, path)
+    flow.adjoint(weights, path, lam_T)
+    flow.adjoint(weights, path, 0 * lam_T)
+    slope = tanh(weights.W[0] @ x0 + weights.b[0])[1]
+    rates = slope * (weights.W[0] @ xi0), slope * (direction.W[0] @ x0 + direction.b[0])
+    rates = [3.0 * float(abs(rate).max()) for rate in rates]
+    sizes = [100 * max(float(abs(xi0).max()), rates[0]), rates[1], 1, float(abs(lam_T).max()), 1]
+    np.testing.assert_allclose(atols, 1e-7 * np.array(sizes), rtol=1e-12)
 
 
 def test_the_sensitivity_is_that_of_differences(problem):
@@ -200,6 +255,11 @@ def test_smooth_weights_allow_steps_longer_than_the_layers(xp):
     path = RK45(tanh).forward(weights, x0)
     assert path.statistics.accepted < 30
     assert error(path.end, RK45(tanh, 1e-9, 1e-9).forward(weights, x0).end) < 1e-3
+
+
+@pytest.mark.numpy_only
+def test_the_tolerances_of_ode45_are_the_defaults():
+    assert RK45(tanh) == RK45(tanh, 1e-3, 1e-6)
 
 
 @pytest.mark.numpy_only

@@ -34,6 +34,19 @@ def test_levels_are_those_of_figure_3():
     assert NOISE_LEVELS == (0.01, 0.03, 0.05, 0.08, 0.1, 0.13, 0.15, 0.18, 0.2)
 
 
+def test_ten_classes_and_seed_0_by_default(xp):
+    flow, weights, x, _ = labelled(xp)
+    labels = infer(flow, weights, x, 10)
+    assert accuracy(flow, weights, x, labels) == 1.0
+    for function in (predicted_accuracy, pairwise_margins):
+        default, ten = (function(flow, weights, x, labels, **c) for c in ({}, {"classes": 10}))
+        np.testing.assert_array_equal(default, ten)
+    for sigmas in (NOISE_LEVELS, (2.0,)):
+        default = accuracy_under_noise(flow, weights, x, labels, sigmas)
+        given = accuracy_under_noise(flow, weights, x, labels, sigmas, 0, None, 10)
+        np.testing.assert_array_equal(default, given)
+
+
 def test_accuracy_counts(xp):
     flow, weights, x, labels = labelled(xp)
     assert accuracy(flow, weights, x, labels, C) == 0.75
@@ -134,13 +147,18 @@ def test_classes_that_noise_cannot_part_are_no_nan(xp):
     ("call", "message"),
     [
         (lambda f, w, x, y: accuracy(f, w, x[:3], y, C), "x: expected shape"),
+        (lambda f, w, x, y: accuracy_under_noise(f, w, x[:3], y, classes=C), "x: expected shape"),
+        (lambda f, w, x, y: pairwise_margins(f, w, x[:3], y, C), "x: expected shape"),
+        (lambda f, w, x, y: pairwise_margins(f, w, x, y[:3], C), "labels: expected integers"),
         (lambda f, w, x, y: accuracy(f, w, x, y[:3], C), "labels: expected integers"),
         (lambda f, w, x, y: accuracy(f, w, x, y + C, C), "labels: expected classes"),
         (lambda f, w, x, y: accuracy_under_noise(f, w, x, y, [0.0], classes=C), "sigma: exp"),
         (lambda f, w, x, y: accuracy_under_noise(f, w, x, y, seed=-1, classes=C), "seed: exp"),
         (lambda f, w, x, y: predicted_accuracy(f, w, x, y, [-0.1], C), "sigmas: expected"),
+        (lambda f, w, x, y: predicted_accuracy(f, w, x, y, [0.0], C), "sigmas: expected"),
+        (lambda f, w, x, y: predicted_accuracy(f, w, x, y, [np.inf], C), "sigmas: expected"),
     ],
 )
 def test_bad_input_is_named(xp, call, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"^{message}"):
         call(*labelled(xp))
