@@ -13,6 +13,7 @@ slope = sigma'(W x + b) (L, N, K), xi and lam (L+1, ..., N, K); `*` is the Hadam
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -197,25 +198,20 @@ class Euler:
         return weights.like(E_omega, p.sum(axis=-1, keepdims=True))
 
 
+@cache
 def _forward_step(activation):
     """Return the step of (1), x_next = x + h sigma(a + b), which also keeps sigma'(a + b)."""
-    if activation not in _STEPS:
 
-        @elementwise(
-            "T x, T u, T b, T h",
-            "T x_next, T slope_out",
-            f"T a = u + b, sigma, slope; {activation.cuda} x_next = x + h * sigma; "
-            "slope_out = slope;",
-        )
-        def forward_step(x, u, b, h, x_next, slope):
-            sigma, slope[...] = activation(u + b)
-            x_next[...] = x + h * sigma
+    @elementwise(
+        "T x, T u, T b, T h",
+        "T x_next, T slope_out",
+        f"T a = u + b, sigma, slope; {activation.cuda} x_next = x + h * sigma; slope_out = slope;",
+    )
+    def forward_step(x, u, b, h, x_next, slope):
+        sigma, slope[...] = activation(u + b)
+        x_next[...] = x + h * sigma
 
-        _STEPS[activation] = forward_step
-    return _STEPS[activation]
-
-
-_STEPS = {}
+    return forward_step
 
 
 @elementwise("T xi, T slope, T u, T h", "T xi_next", "xi_next = xi + h * slope * u")
