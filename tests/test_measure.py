@@ -7,6 +7,7 @@ import pytest
 
 from snode.data import Split
 from snode.experiments import measure as module
+from snode.experiments import strength
 from snode.experiments.measure import measure
 from snode.experiments.profiles import PROFILES
 from snode.experiments.strength import NORMS, shape, summary
@@ -75,6 +76,25 @@ def test_attacks_are_made_on_rightly_inferred_images_only(measured):
     for name in ("pgd", "pgd-long", "one-step"):
         assert np.array_equal(np.isnan(measured.arrays[f"attacks_{name}_norm"]), np.isnan(norm))
         assert numbers[name]["largest"] <= max(PROFILE.radii) * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("name", ["pgd", "pgd-long", "one-step"])
+def test_bisection_finds_what_all_balls_find(run, trained, name):
+    """An image falls in the ball told, and where more room never hurts it is the least one."""
+    network = module._network(run, PROFILE, trained.weights, run.data(), np)
+    x, radii = network.x[:, network.right][:, :12], np.array(PROFILE.radii)
+    norm, moved, spent = strength._in_balls(network, x, name)
+    balls = [strength._in_ball(network, x, name, r) for r in radii]
+    won = np.array([found.success for found in balls])
+    steady = (won[1:] >= won[:-1]).all(axis=0)
+    least = np.min([np.where(b.success, b.norm, np.inf) for b in balls], axis=0)
+    assert steady.sum() > 5 and np.isfinite(norm).sum() > 3
+    np.testing.assert_array_equal(np.isfinite(norm[steady]), won[-1][steady])
+    assert (norm >= least).all()
+    first = np.append(radii, np.inf)[np.where(won.any(axis=0), won.argmax(axis=0), len(radii))]
+    assert (norm[steady] <= first[steady] * (1 + 1e-9)).all()
+    np.testing.assert_allclose(np.linalg.norm(moved - x, axis=0)[won[-1]], norm[won[-1]])
+    assert spent.max() <= balls[0].gradients[0] * 4  # of 7 balls
 
 
 def test_examples_are_perturbations_with_the_norms_told(measured):

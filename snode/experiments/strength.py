@@ -7,7 +7,8 @@
     toolbox    Carlini-Wagner, DeepFool, APGD by ART                                 Table 3
 
 Only images that are inferred rightly are attacked.  PGD and the single step depend on the radius
-r of their ball: the norm given is the least one found in balls of growing radius.
+r of their ball: the norm given is the least one found, bisecting for the least ball in which the
+attack succeeds.
 
 Letters: N width, K test images, k of them attacked; x (N, k).
 """
@@ -67,24 +68,32 @@ def _own(network, x):
 
 
 def _in_balls(network, x, name):
-    """Return what `_own` does, of attacks in balls of growing radius on the images still left."""
-    K, xp = x.shape[1], network.xp
-    norm, spent, moved, left = np.full(K, np.inf), np.zeros(K), x.copy(), np.arange(K)
-    settings = {"box": network.run.box(), "chunk": network.chunk}
-    step = STEPS[name]
-    for radius in network.profile.radii:
-        if len(left) == 0:
-            break
-        of = (network.flow, network.weights, x[:, to_device(left, xp)], CLASSES)
-        if step is None:
-            found = one_step(*of, radius=radius, **settings)
-        else:
-            found = pgd(*of, radius=radius, step=step, **settings)
-        norm[left] = np.where(found.success, found.norm, np.inf)
-        spent[left] += found.gradients
-        moved[:, to_device(left, xp)] = found.x
-        left = left[~found.success]
+    """Return what `_own` does, of the attack in the least ball where it succeeds: bisection."""
+    K, xp, radii = x.shape[1], network.xp, np.array(network.profile.radii)
+    norm, spent, moved = np.full(K, np.inf), np.zeros(K), x.copy()
+    first, last = np.zeros(K, int), np.full(K, len(radii))  # the least ball is among these
+    while len(left := np.flatnonzero(first < last)):
+        middle = (first + last)[left] // 2
+        for m in np.unique(middle):
+            k = left[middle == m]
+            found = _in_ball(network, x[:, to_device(k, xp)], name, float(radii[m]))
+            better = ~found.success & np.isinf(norm[k]) | found.success & (found.norm < norm[k])
+            moved[:, to_device(k[better], xp)] = found.x[:, to_device(better, xp)]
+            norm[k] = np.where(found.success, np.minimum(norm[k], found.norm), norm[k])
+            spent[k] += found.gradients
+            first[k] = np.where(found.success, first[k], m + 1)
+            enough = np.searchsorted(radii, found.norm * (1 - 1e-5))  # float32
+            last[k] = np.where(found.success, np.minimum(enough, m), last[k])
     return norm, moved, spent
+
+
+def _in_ball(network, x, name, radius):
+    """Return `Attacked` of one ball."""
+    of = (network.flow, network.weights, x, CLASSES)
+    settings = {"radius": radius, "box": network.run.box(), "chunk": network.chunk}
+    if STEPS[name] is None:
+        return one_step(*of, **settings)
+    return pgd(*of, step=STEPS[name], **settings)
 
 
 def summary(norm):
