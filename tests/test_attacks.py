@@ -317,3 +317,24 @@ def test_bad_images_and_targets_are_refused(xp):
     ]:
         with pytest.raises(ValueError, match=message):
             attack(flow, weights, x0, C, target)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"step": float("inf")}, "step: expected"),
+        ({"box": (0.0, 0.0)}, "box: expected"),
+        ({"target": np.full(12, C)}, f"{C}"),
+    ],
+)
+def test_the_borders_of_what_is_allowed_are_refused(xp, change, message):
+    weights, x0 = images(xp)
+    with pytest.raises(ValueError, match=message):
+        attack(Euler(tanh), weights, x0, C, **change)
+
+
+def test_ten_classes_unless_told(xp):
+    weights = Weights(xp.zeros((2, 13, 13)), xp.zeros((2, 13, 1)), 1.0)
+    x = xp.zeros((13, 1))
+    x[10] = 1.0  # an eleventh output is none
+    assert int(infer(Euler(tanh), weights, x)[0]) < 10

@@ -316,3 +316,22 @@ def test_other_dtypes_and_shapes_are_refused(xp):
     solution = solve(lambda t, y: -y, (0.0, 1.0), xp.ones(2))
     with pytest.raises(ValueError, match=r"^t: expected a time within \[0.0, 1.0\], got 1.1"):
         solution(1.1)
+
+
+def test_the_step_after_a_rejection_does_not_grow(xp):
+    calls = []
+
+    def f(t, y):
+        calls.append(t)
+        return xp.full_like(y, 9 * np.sign(np.sin(12 * t)))
+
+    solution = solve(f, (0.0, 1.0), xp.ones(1))
+    tries = np.array(calls[1:]).reshape(-1, 6)
+    lengths = (tries[:, -1] - tries[:, 0]) / (1 - C[1])
+    accepted = [bool(np.isclose(t, solution.times, atol=1e-12).any()) for t in tries[:, -1]]
+    after = [
+        lengths[k + 1] / lengths[k]
+        for k in range(1, len(tries) - 1)
+        if accepted[k] and not accepted[k - 1]
+    ]
+    assert len(after) > 1 and max(after) <= 1 + 1e-9
