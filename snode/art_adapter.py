@@ -45,6 +45,8 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
         C, a scalar.
     box : (float, float) or None
         The valid region of every pixel, ART's `clip_values`.
+    valid : (float, float), optional
+        Images are cut to this region before they are looked at, so that the box may be wider.
 
     Raises
     ------
@@ -54,12 +56,12 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
 
     estimator_params = BaseEstimator.estimator_params + ClassifierMixin.estimator_params
 
-    def __init__(self, flow, weights, classes=10, box=(-1.0, 0.0)):
+    def __init__(self, flow, weights, classes=10, box=(-1.0, 0.0), valid=None):
         """Remember the network; see the class."""
         if not isinstance(weights.W, np.ndarray):
             raise TypeError(f"weights: expected NumPy arrays, got {type(weights.W).__name__}")
         super().__init__(model=weights, clip_values=box)
-        self.flow, self.weights, self.nb_classes = flow, weights, classes
+        self.flow, self.weights, self.nb_classes, self.valid = flow, weights, classes, valid
 
     @property
     def input_shape(self):
@@ -179,6 +181,8 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
     def _path(self, x):
         columns = np.ascontiguousarray(np.asarray(x).T, dtype=self.weights.W.dtype)
         check_images("x", columns, self.weights, self.nb_classes)
+        if self.valid is not None:
+            columns = columns.clip(*self.valid)
         return self.flow.forward(self.weights, columns)
 
     def _one_hot(self, y):

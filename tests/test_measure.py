@@ -165,3 +165,13 @@ def test_the_toolbox_attacks_and_leaves_the_global_generator_alone(run, trained)
     assert numbers["attacked"] == 4 and numbers["deepfool"]["success"] == 1
     assert {"carlini-wagner default", "carlini-wagner configured", "apgd 0.1"} <= set(numbers)
     assert numbers == module.PARTS["toolbox"](network)[0]
+
+
+def test_carlini_wagner_configured_fools_more_with_less(run, trained):
+    pytest.importorskip("art")
+    profile = dataclasses.replace(PROFILES["smoke"], toolbox_images=10, toolbox_iterations=40)
+    network = module._network(run, profile, trained.weights, run.data(), np)
+    found = strength.toolbox(network)[0]
+    default, configured = (found[f"carlini-wagner {name}"] for name in ("default", "configured"))
+    assert configured["success"] == 1 >= default["success"]
+    assert configured["mean"] < 0.9 * default["mean"]

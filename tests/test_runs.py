@@ -14,6 +14,7 @@ import pytest
 from snode.experiments import conduct
 from snode.experiments.checkpoints import Checkpoint
 from snode.experiments.gather import without_times
+from snode.experiments.measure import measure
 from snode.experiments.profiles import PROFILES, choose
 from snode.experiments.runs import CHOICES, Run
 from snode.experiments.storage import make_folder, read_arrays, read_json, runs_folder, write_arrays
@@ -111,6 +112,34 @@ def test_another_run_does_not_go_on_from_a_checkpoint(tmp_path):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ValueError, match=r"c\.npz: expected an npz file"):
         train(run, checkpoint=Checkpoint(path, {"run": dataclasses.asdict(run)}, 0.0))
+
+
+def test_what_is_trained_may_be_measured_by_another_commit_and_what_is_not_may_not(tmp_path):
+    run, path = SMOKE.run(**SMALL), tmp_path / "c.npz"
+    first, later = (
+        Checkpoint(path, {"run": dataclasses.asdict(run), "code": {"commit": c}}, 0.0) for c in "ab"
+    )
+    trained = train(run, checkpoint=first)
+    assert np.array_equal(train(run, checkpoint=later).weights.W, trained.weights.W)
+    assert later.trained_by() == {"commit": "a"}
+    state = first.load()
+    state.epoch -= 1
+    first.save(state)
+    with pytest.raises(ValueError, match="was made with another code"):
+        later.load()
+
+
+def test_a_result_names_the_commit_that_trained_if_another_measured(tmp_path):
+    run, profile = SMOKE.run(**SMALL), dataclasses.replace(SMOKE, toolbox_images=0)
+    job = conduct.prepare(profile, run, tmp_path)
+    trained = train(run, checkpoint=job.checkpoint)
+    measured = measure(run, profile, trained.weights, run.data())
+    later = dataclasses.replace(job, code={"commit": "b", "dirty": False})
+    origin = later.finish(trained, measured).content["provenance"]
+    assert origin["commit"] == "b" and origin["trained"] == job.code
+    for file in job.folder.glob("smoke-*"):
+        file.unlink()
+    assert "trained" not in job.finish(trained, measured).content["provenance"]
 
 
 @contextmanager

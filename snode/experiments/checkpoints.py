@@ -1,6 +1,7 @@
 """Checkpoints of a training: weights, the optimiser's memory, the place in the epoch, the log.
 
 They hold no state of a generator: the order of the batches follows from the seed and the epoch.
+Only the code that began a training may end it; what it has ended, later code may measure.
 
 Source: this package; no mathematics.  Letters: w the weights (L, N, N), (L, N, 1).
 """
@@ -63,7 +64,7 @@ class Checkpoint:
     path : Path
         The .npz file; it is replaced in one step, so a kill at any moment leaves a whole one.
     identity : dict
-        Whatever must be the same to go on: the run, the code, the device.
+        Whatever must be the same to go on: the run, the code, the device.  At least `run`.
     seconds : float
         Time between two checkpoints (scalar); 0: after every batch.  Trusts its input.
     """
@@ -102,7 +103,7 @@ class Checkpoint:
         arrays = read_arrays(self.path)
         head = json.loads(str(arrays.pop("head")))
         found, horizon = head.pop("identity"), head.pop("horizon")
-        self._check(found)
+        self._check(found, trained=head["epoch"] > self.identity["run"]["epochs"])
 
         def vector(name):
             parts = (to_device(arrays[f"{name}_{part}"], xp) for part in "Wb")
@@ -113,9 +114,16 @@ class Checkpoint:
         head["epochs"] = [Epoch(*epoch) for epoch in head["epochs"]]
         return State(weights=vector("w"), memory=memory, **head)
 
-    def _check(self, found):
+    def trained_by(self):
+        """Return the commit that trained, the dict `code` of the file's identity.
+
+        Source: this package.  Raises OSError or ValueError if the file cannot be read.
+        """
+        return json.loads(str(read_arrays(self.path)["head"]))["identity"]["code"]
+
+    def _check(self, found, trained):
         wanted = json.loads(json.dumps(self.identity))
-        differ = [k for k in wanted if found.get(k) != wanted[k]]
+        differ = [k for k in wanted if found.get(k) != wanted[k] and not (trained and k == "code")]
         if differ or found.keys() != wanted.keys():
             name = (differ or ["keys"])[0]
             raise ValueError(

@@ -54,7 +54,8 @@ class Job:
         """Write weights (L, N, N), (L, N, 1) and result.
 
         Source: this package.  The checkpoint stays: if the result is removed, by hand or by an
-        engine that was killed before it knew of it, only the measurements are repeated.
+        engine that was killed before it knew of it, only the measurements are repeated; if by
+        another commit, the result names both.
 
         Parameters
         ----------
@@ -71,6 +72,8 @@ class Job:
             If a file cannot be written; the checkpoint is still there.
         """
         origin = provenance(self.code, self.xp)
+        if (trainer := self.checkpoint.trained_by()) != self.code:
+            origin["trained"] = trainer
         result = make_result(self.profile, self.run, trained, measured, origin)
         trained.weights.save(self.folder / "weights.npz")
         save(result, self.folder)

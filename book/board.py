@@ -1,0 +1,144 @@
+"""The scoreboard: what became of every claim, as tables for a page and plain text, and a picture.
+
+Source: paper/claims.toml and the verdicts of `claims`; nothing about a verdict is typed here.
+"""
+
+from collections import Counter
+from html import escape
+from pathlib import Path
+from re import sub
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+from claims import WORDS
+from evidence import Verdict
+
+BOOK = Path(__file__).parent
+MARKS = dict(zip(WORDS, ("✓", "◐", "✗", "?", "…", "–"), strict=True))
+COLOURS = dict(
+    zip(WORDS, ("#009E73", "#56B4E9", "#D55E00", "#CC79A7", "#bbbbbb", "#dddddd"), strict=True)
+)
+SAID = {"shown": "shown", "false": "shown false", "undecided": "open", "missing": "not run"}
+
+
+class Board(NamedTuple):
+    """Claims of one section of the paper with their verdicts; a notebook shows it as a list.
+
+    Parameters
+    ----------
+    claims : list of dict
+        From `claims.load`.
+    verdicts : dict of int to Verdict
+        From `claims.verdicts`.
+    """
+
+    claims: list
+    verdicts: dict
+
+    def __repr__(self):
+        found = [(claim, self.verdicts[claim["number"]]) for claim in self.claims]
+        return "\n".join(f"{c['number']:>2} {v.word}: {numbers(c, v)}" for c, v in found)
+
+    def _repr_html_(self):
+        rows = (_claim(claim, self.verdicts[claim["number"]]) for claim in self.claims)
+        return f"<ul>{''.join(rows)}</ul>"
+
+
+class Cells(NamedTuple):
+    """Every network, or pair of networks, behind one verdict; a notebook shows it as a table."""
+
+    verdict: Verdict
+
+    def __repr__(self):
+        return "\n".join("  ".join(texts) for texts in self.rows())
+
+    def _repr_html_(self):
+        heads, *rows = self.rows()
+        head = "".join(f'<th scope="col">{text}</th>' for text in heads)
+        body = "".join(_row(texts) for texts in rows)
+        return (
+            '<table class="table numbers">'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )
+
+    def rows(self):
+        """Return the table's texts, its head first."""
+        return [("", "ours", "n", "", "paper"), *map(_texts, self.verdict.numbers)]
+
+
+def sections(claims):
+    """Return the claims by section of the paper, a dict of lists, in the paper's order."""
+    found = {}
+    for claim in sorted(claims.values(), key=lambda claim: claim["section"][0]):
+        found.setdefault(claim["section"], []).append(claim)
+    return found
+
+
+def count(verdicts):
+    """Return how many verdicts have each word, a dict in the order of WORDS."""
+    counts = Counter(verdict.word for verdict in verdicts.values())
+    return {word: counts[word] for word in WORDS if counts[word]}
+
+
+def _claim(claim, verdict):
+    """Return one claim as an item: verdict, number with a link to its rule, words, numbers."""
+    number, word = claim["number"], verdict.word
+    return (
+        f"<li><b>{MARKS[word]} {word}</b> · "
+        f'<a href="claims_list.html#claim-{number}">{number}</a> {escape(claim["says"])} '
+        f"<i>{escape(numbers(claim, verdict))}</i>{_page(claim)}</li>"
+    )
+
+
+def numbers(claim, verdict):
+    """Return what a verdict rests on: sentence, range of the means (of one kind), seeds."""
+    kinds = {part["statistic"] for part in claim.get("part", ())} | {claim.get("table")} - {None}
+    means = [outcome.mean for outcome in verdict.numbers if outcome.mean is not None]
+    ends = dict.fromkeys(f"{v:.3g}" for v in (min(means), max(means))) if means else ()
+    span = f"; {' … '.join(ends)}" if ends and len(kinds) <= 1 and "table3" not in kinds else ""
+    return f"{verdict.sentence}{span}{f'; n = {verdict.n}' if verdict.n else ''}"
+
+
+def _page(claim):
+    """Return a link to the page that discusses the claim, if that page is there."""
+    page = claim["page"]
+    there = any((BOOK / f"{page}{kind}").exists() for kind in (".ipynb", ".md"))
+    title = sub("^0?([0-9]+)_([0-9])_", r"\1.\2 ", page).lstrip("0").replace("_", " ")
+    return f' <a href="{page}.html">{title}</a>' if there else ""
+
+
+def _texts(outcome):
+    ours = interval(outcome.mean, outcome.low, outcome.high) if outcome.n else ""
+    paper = interval(*outcome.paper) if outcome.paper else ""
+    return outcome.name, ours, str(outcome.n), SAID[outcome.word], paper
+
+
+def _row(texts):
+    first, *rest = map(escape, texts)
+    return f'<tr><th scope="row">{first}</th>{"".join(f"<td>{t}</td>" for t in rest)}</tr>'
+
+
+def interval(mean, low, high):
+    """Return a mean and its limits as text, three digits."""
+    if mean is None:
+        return ""
+    text = f"{mean:.3g}"
+    return text if low is None else f"{text} [{low:.3g}, {high:.3g}]"
+
+
+def picture(claims, verdicts):
+    """Draw how many claims of each section have which verdict."""
+    parts, left = sections(claims), {}
+    figure, ax = plt.subplots(figsize=(6.4, 0.34 * len(parts) + 1.2))
+    for word in count(verdicts):
+        widths = [
+            sum(verdicts[claim["number"]].word == word for claim in part) for part in parts.values()
+        ]
+        starts = [left.get(section, 0) for section in parts]
+        ax.barh(list(parts), widths, left=starts, color=COLOURS[word], label=word)
+        left = {s: a + b for s, a, b in zip(parts, starts, widths, strict=True)}
+    ax.invert_yaxis()
+    ax.set(xlabel="claims")
+    ax.grid(axis="y", visible=False)
+    figure.legend(loc="outside upper center", ncols=3, fontsize=9)
+    return figure

@@ -1,0 +1,106 @@
+"""The paper's networks as data, and the numbers that are there for each of them.
+
+METHODS     rows of Table 2: name -> choices of `runs.Run`
+NETWORKS    its columns
+"""
+
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from snode.experiments.gather import load_results
+
+DATA = Path(__file__).parent / "data"
+PRINTED = Path(__file__).parent / "paper" / "printed.toml"
+SEEDS = range(5)  # the paper's five trainings of each network
+METHODS = {
+    "SGD": {"method": "rmsprop"},
+    "SGD w.d.": {"method": "rmsprop", "weight_decay": 1e-8},
+    "NCG": {"method": "ncg"},
+    "NCG w.d.": {"method": "ncg", "weight_decay": 1e-8},
+    "NCG Sob.": {"method": "ncg-sobolev"},
+}
+PLAIN = ("SGD", "NCG", "NCG Sob.")  # without weight decay: Figs. 5, 6, 12 to 15, Table 3
+NETWORKS = {
+    "ReLU, CE": {"activation": "relu", "loss": "ce"},
+    "tanh, CE": {"activation": "tanh", "loss": "ce"},
+    "ReLU, ℓ²": {"activation": "relu", "loss": "l2"},
+    "tanh, ℓ²": {"activation": "tanh", "loss": "l2"},
+}
+TABLE_2 = [(method, network) for method in METHODS for network in NETWORKS]
+SOLVERS = {  # Table 1, Fig. 2
+    name: {"activation": "tanh", "loss": "l2", "method": "ncg", "flow": flow, "epochs": 20}
+    for name, flow in (("Euler", "euler"), ("ODE45", "rk45"))
+}
+
+
+def printed():
+    """Return the paper's numbers, a dict, from paper/printed.toml."""
+    return tomllib.loads(PRINTED.read_text(encoding="utf-8"))
+
+
+class Where(NamedTuple):
+    """Where results come from: a folder, a profile's name, and the seeds wanted."""
+
+    folder: Path = DATA
+    profile: str = "paper"
+    seeds: tuple = tuple(SEEDS)
+
+    def results(self, choices):
+        """Return the results of one network that are there, a list in the order of the seeds."""
+        return list(load_results(self.folder, self.profile, self.seeds, **choices).found.values())
+
+    def cell(self, method, network):
+        """Return the results of one cell of Table 2, named by its row and its column."""
+        return self.results(METHODS[method] | NETWORKS[network])
+
+
+def number(result, *path):
+    """Return one measured number of a result, NaN where nothing could be measured.
+
+    Parameters
+    ----------
+    result : Result
+    *path : str or int
+        Keys below `measurements`, such as "attacks", "own", "success".
+    """
+    value = result.content["measurements"]
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else value[key]
+        if value is None:
+            return np.nan
+    return np.array(value, dtype=float)[()]
+
+
+def numbers(results, *path):
+    """Return one measured number of every result that has it, a list."""
+    found = [number(result, *path) for result in results]
+    return [value for value in found if not np.any(np.isnan(value))]
+
+
+def presence(folder=DATA, profile="paper", seeds=SEEDS, cells=TABLE_2):
+    """Say in one line which results are there: "seeds 0, 1 of 5; 14 of 20 cells; 28 of 100 runs".
+
+    Parameters
+    ----------
+    folder, profile, seeds : as in `Where`
+    cells : list of (str, str), or dict of str to dict
+        Pairs of a method and a network, or names with choices, such as SOLVERS.
+
+    Returns
+    -------
+    str
+    """
+    grid = cells if isinstance(cells, dict) else {c: METHODS[c[0]] | NETWORKS[c[1]] for c in cells}
+    found = [load_results(folder, profile, seeds, **choices).found for choices in grid.values()]
+    there = sorted(set().union(*found))
+    which = ("seed " if len(there) == 1 else "seeds ") + ", ".join(map(str, there))
+    return "; ".join(
+        (
+            f"{which if there else 'no seed'} of {len(seeds)}",
+            f"{sum(bool(f) for f in found)} of {len(grid)} cells",
+            f"{sum(len(f) for f in found)} of {len(grid) * len(seeds)} runs",
+        )
+    )

@@ -1,0 +1,145 @@
+"""The verdict on each claim of the paper: paper/claims.toml with the results in data.
+
+Source: the list of claims and its rules were fixed before the runs; see the page Rules.
+"""
+
+import json
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import special
+from contrasts import gather, outcomes, results
+from evidence import Verdict
+
+BOOK = Path(__file__).parent
+CLAIMS = BOOK / "paper" / "claims.toml"
+DATA = BOOK / "data"
+WORDS = (
+    "reproduced",
+    "partly",
+    "contradicted",
+    "undecided",
+    "not run yet",
+    "not testable here",
+)
+SAID = {"shown": "reproduced", "false": "contradicted", "missing": "not run yet"}
+
+
+def load(path=CLAIMS):
+    """Return the claims, a dict from number to what claims.toml says, each with the axes."""
+    content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    return {c["number"]: c | {"axes": content["axes"]} for c in content["claim"]}
+
+
+def verdicts(folder=DATA, profile="paper"):
+    """Return the Verdict on every claim, a dict by number, read afresh from a folder of results."""
+    results.cache_clear()
+    claims, found = load(), {}
+    for number, claim in sorted(claims.items(), key=lambda item: "claims" in item[1]):
+        found[number] = judge(claim, folder, profile, found)
+    return {number: found[number] for number in claims}
+
+
+def judge(claim, folder=DATA, profile="paper", others=None):
+    """Return the Verdict on one claim, from `load`; others are those that a conjunction needs."""
+    if claim["kind"] == "L":
+        return Verdict("not testable here", claim["why"])
+    if claim.get("compute") == "conjunction":
+        return conjunction(claim, others)
+    if "benchmark" in claim:
+        return cost(claim, Path(folder) / "benchmarks.json")
+    if "compute" in claim:
+        return total([special.SPECIAL[claim["compute"]](claim, folder, profile)], ["all"])
+    if "part" in claim:
+        parts = claim["part"]
+        found = [outcomes(part, claim["axes"], folder, profile) for part in parts]
+        if len(parts) > 1:
+            found = [titled(f, part["statistic"]) for f, part in zip(found, parts, strict=True)]
+        return total(found, [part.get("need", "all") for part in parts])
+    return checked(claim)
+
+
+def titled(found, statistic):
+    """Return the outcomes with the statistic in their names."""
+    return [o._replace(name=f"{statistic}, {o.name}".rstrip(", ")) for o in found]
+
+
+def total(parts, needs):
+    """Return the Verdict from the outcomes of the parts, each with its need."""
+    words = []
+    for found, need in zip(parts, needs, strict=True):
+        ours = [outcome.word for outcome in found]
+        words += ours if need == "all" else [gather(ours, need)]
+    word = gather(words)
+    every = tuple(outcome for found in parts for outcome in found)
+    n = min((outcome.n for outcome in every if outcome.n), default=0)
+    return Verdict(SAID.get(word, word), sentence([outcome.word for outcome in every]), every, n)
+
+
+def sentence(words):
+    """Return how many cells are shown, shown false, undecided and missing."""
+    names = {"shown": "shown", "false": "shown false", "undecided": "open", "missing": "not run"}
+    if set(words) == {"missing"}:
+        cells = "one cell" if len(words) == 1 else f"{len(words)} cells"
+        return f"{cells}, none run yet"
+    counts = [f"{words.count(w)} {said}" for w, said in names.items() if w in words]
+    return f"{', '.join(counts)} of {len(words)}" if len(words) > 1 else counts[0].lstrip("1 ")
+
+
+def conjunction(claim, others):
+    """Return the Verdict on a claim that holds if others do."""
+    words = {number: others[number].word for number in claim["claims"]}
+    back = {v: k for k, v in SAID.items()}
+    if "partly" in words.values():
+        word = "partly"
+    else:
+        word = gather([back.get(w, w) for w in words.values()])
+    n = min((others[number].n for number in words), default=0)
+    said = ", ".join(f"{number} {w}" for number, w in words.items())
+    return Verdict(SAID.get(word, word), f"claims {said}", n=n)
+
+
+def cost(claim, path):
+    """Return the Verdict on a claim about the ratio of two measured times."""
+    wanted = claim["benchmark"]
+    rows = json.loads(path.read_text(encoding="utf-8"))["ratios"] if path.exists() else []
+    row = next((r for r in rows if wanted.items() <= r.items()), None)
+    if row is None:
+        return Verdict("not run yet", "no such row in data/benchmarks.json")
+    ratio = row["ratio"]
+    word = "reproduced" if ratio > 1.1 else "contradicted" if ratio < 0.9 else "undecided"
+    return Verdict(word, f"measured ratio of the times {ratio:.2g}")
+
+
+def checked(claim):
+    """Return the Verdict on an identity: what its checks show, once all of them are there."""
+    absent = [check for check in claim["check"] if not there(check)]
+    if absent:
+        return Verdict("not run yet", f"no check yet: {', '.join(absent)}")
+    count = len(claim["check"])
+    return Verdict(claim["shows"], f"asserted by {count} check{'s' if count > 1 else ''}")
+
+
+def there(check):
+    """Tell whether a check exists: `page#tag`, a cell that has run, or `file::name`, a test."""
+    if "::" in check:
+        file, name = check.split("::")
+        path = BOOK.parent / file
+        return path.exists() and f"\ndef {name}(" in path.read_text(encoding="utf-8")
+    page, tag = check.split("#")
+    return tag in ran(BOOK / f"{page}.ipynb")
+
+
+@cache
+def ran(path):
+    """Return the tags of a notebook's cells that have printed something and not failed, a set."""
+    if not path.exists():
+        return frozenset()
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    good = [
+        cell
+        for cell in cells
+        if cell.get("outputs") and all(o["output_type"] != "error" for o in cell["outputs"])
+    ]
+    return frozenset(tag for cell in good for tag in cell["metadata"].get("tags", ()))

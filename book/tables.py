@@ -1,0 +1,235 @@
+"""Tables 1, 2 and 3: the numbers that the paper prints, ours beside them, and a verdict for each.
+
+A verdict follows from rules fixed before any result was there: see `evidence`.  Ours is the mean
+and the deviation (ddof 1) over the n seeds whose results are in the folder.
+"""
+
+from html import escape
+from math import hypot, inf, sqrt
+from typing import NamedTuple
+
+import numpy as np
+from cells import DATA, METHODS, NETWORKS, SEEDS, SOLVERS, Where, numbers, printed
+from evidence import Comparison, Printed, compare, prediction_factor
+
+MARGIN = 0.3  # points of accuracy that do not matter, fixed before any result was there
+MARKS = {"agrees": "✓", "differs": "✗", "undecided": "?", "not run yet": "–", "not judged": "–"}
+HEADS = ("", "paper", "ours", "n", "difference", "verdict")
+QUANTITIES = {"fooled": ("success", 100), "mean norm": ("mean", 1), "largest norm": ("largest", 1)}
+
+
+class Cell(NamedTuple):
+    """One number of the paper and ours.
+
+    Parameters
+    ----------
+    group, name : str
+        What stands above the line and at its beginning.
+    paper : Printed
+        Mean and standard deviation, in the table's unit, of so many runs.
+    values : list of float
+        Ours, one for each seed that is there.
+    error : float
+        Standard error from having few images; infinite where they cannot tell at all.
+    verdict : Comparison, optional
+        None before it is judged.
+    """
+
+    group: str
+    name: str
+    paper: Printed
+    values: list
+    error: float = 0.0
+    verdict: Comparison | None = None
+
+    @property
+    def difference(self):
+        """Ours minus the paper's, None without a value of ours."""
+        return float(np.mean(self.values)) - self.paper.mean if self.values else None
+
+    def texts(self):
+        """Return the line's texts, in the order of HEADS."""
+        n, word = len(self.values), self.verdict.word
+        paper = f"{self.paper.mean:.2f} ± {self.paper.sd:.2f}"
+        ours = f"{np.mean(self.values):.2f}" if n else ""
+        if n > 1:
+            ours += f" ± {np.std(self.values, ddof=1):.2f}"
+        difference = f"{self.difference:+.2f}" if n else ""
+        name = f"{MARKS[word]} {self.name}"  # a phone shows the first columns only
+        return (name, paper, ours, str(n), difference, word)
+
+
+class Table(NamedTuple):
+    """Cells that a notebook shows as a table: HTML on the page, plain text where there is none."""
+
+    title: str
+    cells: list
+
+    def __repr__(self):
+        lines = [self.title, "", _line(HEADS)]
+        for group, cells in self._groups():
+            lines += [group, *(_line(cell.texts(), "  ") for cell in cells)]
+        return "\n".join(lines)
+
+    def _repr_html_(self):
+        head = "".join(f'<th scope="col">{text}</th>' for text in HEADS)
+        rows = []
+        for group, cells in self._groups():
+            rows.append(
+                f'<tr><th scope="rowgroup" colspan="{len(HEADS)}">{escape(group)}</th></tr>'
+            )
+            rows += [_row(cell.texts()) for cell in cells]
+        return (
+            f'<table class="table dataframe numbers"><caption>{escape(self.title)}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        )
+
+    def _groups(self):
+        names = dict.fromkeys(cell.group for cell in self.cells)
+        return [(name, [c for c in self.cells if c.group == name]) for name in names]
+
+    def __getitem__(self, key):
+        """Return the cell of a group and a name."""
+        return next(cell for cell in self.cells if (cell.group, cell.name) == key)
+
+    def count(self):
+        """Return how many cells have each verdict, a dict."""
+        words = [cell.verdict.word for cell in self.cells]
+        return {word: words.count(word) for word in MARKS if word in words}
+
+
+def _line(texts, indent=""):
+    first, *rest = texts
+    widths = (14, 14, 2, 10, 11)
+    cells = (f"{text:>{width}}" for text, width in zip(rest, widths, strict=True))
+    return "  ".join([f"{indent + first:<19}", *cells])
+
+
+def _row(texts):
+    first, *rest = (escape(text).replace(" ", "\N{NO-BREAK SPACE}") for text in texts)
+    return f'<tr><th scope="row">{first}</th>' + "".join(f"<td>{t}</td>" for t in rest) + "</tr>"
+
+
+def judge(cells, margin=None):
+    """Return the cells with their verdicts, which depend on how many there are: one family.
+
+    Parameters
+    ----------
+    cells : list of Cell
+    margin : float, optional
+        Of equivalence, in the cells' unit.
+    """
+    family = [cell for cell in cells if cell.error < inf]
+    # a deviation printed as 0.00 is one below 0.005
+    asked = [(c.paper._replace(sd=max(c.paper.sd, 0.005)), c.values) for c in family]
+    verdicts = iter(compare(asked, margin))
+    return [c._replace(verdict=_heed(c, next(verdicts) if c.error < inf else None)) for c in cells]
+
+
+def _heed(cell, verdict):
+    """Return the verdict, unless the cell has too few images for it."""
+    if not cell.values:
+        return verdict or Comparison("not run yet", None, "")
+    if verdict is None:
+        return Comparison("not judged", None, "few images cannot tell")
+    reach = prediction_factor(cell.paper.n) * cell.paper.sd
+    few = abs(cell.difference) <= hypot(reach, 2 * cell.error)
+    if verdict.word == "differs" and cell.error and few:
+        return Comparison("undecided", verdict.p, "few images can make such a difference")
+    return verdict
+
+
+def table1(folder=DATA, profile="paper", seeds=SEEDS):
+    """Return Table 1: accuracy in percent, trained and inferred by Euler's method and by ODE45.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of the results.
+    profile : str
+        A name of `profiles.PROFILES`.
+    seeds : sequence of int
+        Those wanted.
+
+    Returns
+    -------
+    Table
+        Groups are the paper's columns, such as "Euler, ODE45": trained by one, inferred by the
+        other.
+    """
+    where, table, cells = Where(folder, profile, tuple(seeds)), printed()["table1"], []
+    for group, pairs in table["rows"].items():
+        training, inference = group.split(", ")
+        results, flow = where.results(SOLVERS[training]), SOLVERS[inference]["flow"]
+        for split, (name, pair) in enumerate(zip(table["columns"], pairs, strict=True)):
+            values = [100 * v for v in numbers(results, "accuracy", flow, split)]
+            cells.append(Cell(group, name, Printed(*pair, table["runs"]), values))
+    return Table("Table 1: accuracy [%]; trained by, inferred by", judge(cells, MARGIN))
+
+
+def table2(folder=DATA, profile="paper", seeds=SEEDS):
+    """Return Table 2: accuracy on test images in percent, five methods on four networks.
+
+    Parameters
+    ----------
+    folder, profile, seeds : as in `table1`
+
+    Returns
+    -------
+    Table
+        Groups are the methods, names the networks.
+    """
+    where, table, cells = Where(folder, profile, tuple(seeds)), printed()["table2"], []
+    for method in METHODS:
+        for network, pair in zip(table["columns"], table["rows"][method], strict=True):
+            found = numbers(where.cell(method, network), "accuracy", "euler", 1)
+            values = [100 * v for v in found]
+            cells.append(Cell(method, network, Printed(*pair, table["runs"]), values))
+    return Table("Table 2: accuracy on test images [%]", judge(cells, MARGIN))
+
+
+def table3(folder=DATA, profile="paper", seeds=SEEDS, attack="default"):
+    """Return Table 3: how many images Carlini and Wagner's attack fools, and with which norms.
+
+    The paper attacks all test images, our results the first ones only.  Two verdicts heed that: the
+    largest norm is not judged, and a difference that so few images can make is undecided.
+
+    Parameters
+    ----------
+    folder, profile, seeds : as in `table1`
+    attack : str
+        "default", as the Toolbox has it, or "configured", with many iterations.
+
+    Returns
+    -------
+    Table
+        Groups such as "NCG: fooled [%]", names the networks.
+    """
+    where, table, cells = Where(folder, profile, tuple(seeds)), printed()["table3"], []
+    path = ("toolbox", f"carlini-wagner {attack}")
+    for method, parts in table["rows"].items():
+        found = {network: where.cell(method, network) for network in NETWORKS}
+        for part, pairs in parts.items():
+            key, factor = QUANTITIES[part]
+            for network, pair in zip(table["columns"], pairs, strict=True):
+                values = [factor * v for v in numbers(found[network], *path, key)]
+                group, paper = (
+                    f"{method}: {part} [{table['units'][part]}]",
+                    Printed(*pair, table["runs"]),
+                )
+                error = _few_images(part, pair[0], found[network], path)
+                cells.append(Cell(group, network, paper, values, error))
+    return Table(f"Table 3: attack of Carlini and Wagner, {attack}", judge(cells))
+
+
+def _few_images(part, mean, results, path):
+    """Return the standard error of a mean over the attacked images, infinite for the largest."""
+    attacked, won, largest = (
+        np.mean(numbers(results, *where) or [1.0])
+        for where in (("toolbox", "attacked"), (*path, "success"), (*path, "largest"))
+    )
+    if part == "largest norm":
+        return inf
+    if part == "fooled":
+        return sqrt(mean * (100 - mean) / attacked)
+    return largest / 2 / sqrt(max(attacked * won, 1))  # no deviation exceeds half the range
