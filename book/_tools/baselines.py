@@ -1,4 +1,4 @@
-"""Ordinary classifiers on the paper's 14 x 14 images, under the same noise: book/data/baselines.json.
+"""Ordinary classifiers on the paper's images, under the same noise: book/data/baselines.json.
 
     SNODE_DATA=folder python book/_tools/baselines.py        about ten minutes on one core
 
