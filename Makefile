@@ -14,7 +14,7 @@ OMP_NUM_THREADS ?= 1
 TQDM_DISABLE ?= 1
 export OPENBLAS_NUM_THREADS OMP_NUM_THREADS TQDM_DISABLE
 
-.PHONY: help book test notebooks html lint bench mutants clean
+.PHONY: help book test notebooks html lint bench mutants screenshots clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /	/' | expand -t 12
@@ -60,6 +60,11 @@ mutants: $(READY) ## change every formula, a test must notice; about an hour (MU
 	@$(BIN)/python -m pip install -qq -c constraints.txt -e '.[mutants]'
 	$(BIN)/mutmut run --max-children $(JOBS) $(foreach name,$(MUTANTS),'$(name)')
 	@$(BIN)/mutmut results
+
+# PAGES='index 03_model': these alone; HEIGHT=1400: tall pages in pieces of this height
+screenshots: html ## every page as a picture, desktop and phone, light and dark (PAGES=names: some)
+	@$(BIN)/python -m pip install -qq -c constraints.txt -e '.[browser]'
+	@$(BIN)/python book/_tools/screenshots.py $(if $(HEIGHT),--height $(HEIGHT)) $(PAGES)
 
 clean: ## remove what make has made, except the environment
 	rm -rf _build mutants build snode.egg-info .pytest_cache .ruff_cache

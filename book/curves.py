@@ -40,7 +40,7 @@ class Drawn(NamedTuple):
 
 
 def said(numbers, form=".1f"):
-    """Return the numbers of a figure as lines of text, one for each first key.
+    """Return the numbers of a figure as lines of text, one for each first key that has any.
 
     Parameters
     ----------
@@ -53,11 +53,13 @@ def said(numbers, form=".1f"):
     -------
     str
     """
-    lines = {}
+    lines, there = {}, {row for (row, _), value in numbers.items() if value is not None}
     for (row, name), value in numbers.items():
         text = f"{name} " + (MISSING if value is None else format(value, form))
         lines.setdefault(row, []).append(text)
-    return "\n".join(f"{row}: {'; '.join(texts)}" for row, texts in lines.items())
+    said = [f"{row}: {'; '.join(texts)}" for row, texts in lines.items() if row in there]
+    missing = [row for row in lines if row not in there]
+    return "\n".join([*said, *([f"{MISSING}: {'; '.join(missing)}"] if missing else [])])
 
 
 def mean(values):

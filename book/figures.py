@@ -197,7 +197,7 @@ def figure_6(folder=DATA, profile="paper", seeds=range(4)):
         Numbers: total variation of |W(t)|_F, mean over the seeds, for each method.
     """
     where, found = Where(folder, profile, tuple(seeds)), {}
-    figure, axes = plt.subplots(1, 3, figsize=(6.4, 3), sharey=True)
+    figure, axes = plt.subplots(1, 3, figsize=(6.4, 3))
     for ax, method in zip(axes, PLAIN, strict=True):
         results = where.cell(method, "tanh, ℓ²")
         for result, ls in zip(results, cycle(("-", "--", "-.", ":"))):
@@ -209,5 +209,6 @@ def figure_6(folder=DATA, profile="paper", seeds=range(4)):
         ax.legend(fontsize=8) if results else empty(ax)
         key = ("smoothness", "total variation of |W(t)|")
         found[method, "tanh, ℓ²"] = mean(numbers(results, *key))
+    same_scale(axes)
     axes[0].set_ylabel("‖W(t)‖ (Frobenius)")
     return Drawn(figure, found)

@@ -18,6 +18,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "cupy_only: has no meaning on NumPy arrays")
     config.addinivalue_line("markers", "peers: compares with JAX and friends (extra `peers`)")
     config.addinivalue_line("markers", "sweep: runs Snakemake (extra `sweep`)")
+    config.addinivalue_line("markers", "browser: opens the built pages (extra `browser`)")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -13,8 +13,8 @@ figure, table       ``figure-paper-4``               Figure 4, Fig. 4        ``{
 
 Everything else that has a number is the book's own, and the paper has no such numbers: the
 chapter of the file name and a letter, in ``03_model`` (3.a), Lemma 3.b, Figure 3.c, in
-``05_1_euler`` (5.1.a), on pages outside the chapters (a).  Exercises and listings, of which the
-paper has none, keep plain counts: Exercise 3.1.
+``05_1_euler`` (5.1.a), in the appendix ``B_ncg`` (B.a), on pages outside the chapters (a).
+Exercises and listings, of which the paper has none, keep plain counts: Exercise 3.1, Exercise B.1.
 
 A label with a number that the paper does not have (Lemma 4.2, which is a corollary) is a
 warning, hence an error under ``-W``.  A paper's equation may be shown twice: give the second one
@@ -37,7 +37,7 @@ PAPER = {
 }
 COUNTED = {"exercise", "code-block"}
 LABEL = re.compile(r"(?:^|-)paper-(\d+(?:-\d+)*)$")
-CHAPTER = re.compile(r"^(\d+)_(?:(\d+)_)?")
+CHAPTER = re.compile(r"^(?:(\d+)_(?:(\d+)_)?|([A-D])_)")
 
 
 def paper_number(label):
@@ -47,9 +47,9 @@ def paper_number(label):
 
 
 def chapter(docname):
-    """``("5", "1")`` for ``book/05_1_euler``, ``()`` for a page outside the chapters."""
+    """``("5", "1")`` for ``book/05_1_euler``, ``("B",)`` for ``book/B_ncg``, ``()`` elsewhere."""
     match = CHAPTER.match(docname.rsplit("/", 1)[-1])
-    return tuple(str(int(n)) for n in match.groups() if n) if match else ()
+    return tuple(n.lstrip("0") or n for n in match.groups() if n) if match else ()
 
 
 def letters(n):

@@ -62,11 +62,31 @@ $$ b = 2 $$ (eq-again-paper-3)
 {eq}`eq-here` and {eq}`eq-again-paper-3`.
 """
 
+APPENDIX = """# B The method
+
+$$ g = 7 $$ (eq-appendix)
+
+$$ h = 8 $$ (eq-paper-11)
+
+:::{prf:lemma} Ours
+:label: lemma-appendix
+Text.
+:::
+
+:::{exercise}
+:label: ex-appendix
+Text.
+:::
+
+{eq}`eq-appendix`, {eq}`eq-paper-11`, {prf:ref}`lemma-appendix`, {ref}`ex-appendix`.
+"""
+
 INDEX = """# Book
 
 ```{toctree}
 03_model
 04_training
+B_ncg
 ```
 """
 
@@ -74,6 +94,7 @@ INDEX = """# Book
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     files = {"book/index.md": INDEX, "book/03_model.md": MODEL, "book/04_training.md": TRAINING}
+    files["book/B_ncg.md"] = APPENDIX
     site = build(tmp_path_factory.mktemp("site"), files)
     assert site.code == 0, site.messages
     return site
@@ -88,6 +109,8 @@ def test_numbers_beside_formulas(site):
     assert beside == ["3.a", "3", "1", "3.b"]
     beside = re.findall(r'class="eqno">\(([^)<]*)\)', site.page("book/04_training"))
     assert beside == ["4.a", "3"]
+    beside = re.findall(r'class="eqno">\(([^)<]*)\)', site.page("book/B_ncg"))
+    assert beside == ["B.a", "11"]
 
 
 def test_numbers_of_statements(site):
@@ -101,6 +124,7 @@ def test_references_print_the_same_numbers(site):
     assert "From afar: (3), (3.a), (3.b); Lemma 3.1, Lemma 3.a, Algorithm 1; Table 2, " in text
     assert "Exercise 3.1" in text
     assert "(4.a) and (3)." in text
+    assert "(B.a), (11), Lemma B.a, Exercise B.1." in plain(site.page("book/B_ncg"))
 
 
 def test_a_number_that_the_paper_lacks_fails_the_build(tmp_path):
@@ -127,7 +151,7 @@ def test_labels(label, number):
 
 def test_own_numbers_never_look_like_the_papers():
     labels = [f"eq-{n}" for n in range(60)]
-    for document in ("book/03_model", "book/05_1_euler", "book/index"):
+    for document in ("book/03_model", "book/05_1_euler", "book/B_ncg", "book/index"):
         printed = list(map(".".join, numbers.renumber("displaymath", document, labels).values()))
         assert len(set(printed)) == 60
         assert not any(re.fullmatch(r"[\d.]+", number) for number in printed)
@@ -136,5 +160,8 @@ def test_own_numbers_never_look_like_the_papers():
 def test_chapters_and_letters():
     assert numbers.chapter("book/03_model") == ("3",)
     assert numbers.chapter("book/05_1_euler") == ("5", "1")
-    assert numbers.chapter("book/index") == ()
+    for letter, page in zip("ABCD", ("background", "ncg", "sensitivity", "attacks"), strict=True):
+        assert numbers.chapter(f"book/{letter}_{page}") == (letter,)
+    for outside in ("book/index", "book/bibliography", "book/ABC_page", "book/Ax", "book/a_page"):
+        assert numbers.chapter(outside) == ()
     assert [numbers.letters(n) for n in (1, 26, 27, 53)] == ["a", "z", "aa", "ba"]
