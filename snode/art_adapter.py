@@ -117,7 +117,7 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
         label = np.broadcast_to(label, len(x))
         lam_T = np.zeros_like(path.end)
         lam_T[label, np.arange(len(x))] = 1
-        return self._rows(self.flow.adjoint(self.weights, path, lam_T).start)[:, None]
+        return self._rows(self.flow.adjoint(self.weights, path, lam_T, keep=False).start)[:, None]
 
     def loss_gradient(self, x, y, **ignored):
         """Return the derivative of the cross-entropy by the pixels.  Eq. (8).
@@ -141,7 +141,7 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
         """
         path = self._path(x)
         lam_T = CROSS_ENTROPY.terminal(path.end, self._one_hot(y))
-        return self._rows(self.flow.adjoint(self.weights, path, lam_T).start)
+        return self._rows(self.flow.adjoint(self.weights, path, lam_T, keep=False).start)
 
     def compute_loss(self, x, y, reduction="none", **ignored):
         """Return the cross-entropy.  Sec. 4.

@@ -186,10 +186,11 @@ def _algorithm_2(flow, weights, x0, j, target, classes, rule):
         iterations[active] = m
         fooled = final[active] != j[active]
         if bool(fooled.any()):  # the one copy to the CPU of an iteration
-            active = active[~fooled]
+            left = xp.flatnonzero(~fooled)
+            active = active[left]
             if len(active) == 0 or m == rule.iterations:
                 break
-            path = flow.forward(weights, x[:, active])
+            path = path.columns(left)
     return x, final, iterations
 
 
@@ -207,7 +208,7 @@ def _step(flow, weights, path, i, j, classes, rule):
         lam_T = xp.zeros_like(path.end)
         lam_T[i, k] = kappa[i, k]
         lam_T[j, k] = -1
-        direction = flow.adjoint(weights, path, lam_T).start
+        direction = flow.adjoint(weights, path, lam_T, keep=False).start
     gap = z[j, k] - kappa[i, k] * z[i, k] + rule.margin
     direction, length = unit(direction)
     size = xp.full_like(gap, rule.step)

@@ -17,6 +17,7 @@ from snode.experiments.gather import collect
 from snode.experiments.runs import CHOICES, Run
 from snode.experiments.storage import runs_folder, write_json
 from snode.experiments.training import summary, train
+from snode.machine import keep_freed_memory
 
 HELP = {
     "dataset": "digits (8x8, comes with scikit-learn) or MNIST",
@@ -110,6 +111,7 @@ def _train(options):
     run = Run(**{field.name: values[field.name] for field in fields(Run)})
     _check_new(options.output, options.save)
     xp = backend(options.backend)
+    keep_freed_memory()
     trained = train(
         run,
         xp=xp,

@@ -9,7 +9,8 @@
 The adjoint is the exact transpose of the sensitivity, hence lam[l+1] beside sigma'[l].
 
 Letters: L layers, N width, K images, h = T/L; W (L, N, N), b (L, N, 1), x (L+1, N, K),
-slope = sigma'(W x + b) (L, N, K), xi and lam (L+1, ..., N, K); `*` is the Hadamard product.
+slope = sigma'(W x + b) (L, N, K), xi and lam (L+1, ..., N, K), p = sigma' * lam; `*` is the
+Hadamard product.
 """
 
 from dataclasses import dataclass
@@ -19,65 +20,7 @@ import numpy as np
 
 from snode.arrays import array_module, elementwise
 from snode.network import Activation
-
-
-@dataclass(frozen=True, eq=False)
-class Trajectory:
-    """The values of x, xi or lam at the times 0, h, ..., T.  Eqs. (1), (2), (8).
-
-    Parameters
-    ----------
-    x : array (L+1, ..., N, K)
-        One value at each time.
-    horizon : float
-        T, a scalar.  Trusts its input.
-    """
-
-    x: np.ndarray
-    horizon: float
-
-    @property
-    def start(self):
-        """The value at t = 0, shape (..., N, K).  Eq. (1); trusts its input."""
-        return self.x[0]
-
-    @property
-    def end(self):
-        """The value at t = T, shape (..., N, K).  Eq. (1); trusts its input."""
-        return self.x[-1]
-
-    def __call__(self, t):
-        """Return the value at time t (scalar) by linear interpolation, shape (..., N, K).
-
-        Source: Euler's polygon for Eq. (1).
-
-        Raises
-        ------
-        ValueError
-            If t lies outside [0, T].
-        """
-        if not 0 <= t <= self.horizon:
-            raise ValueError(f"t: expected a time in [0, {self.horizon}], got {t!r}")
-        position = t / self.horizon * (len(self.x) - 1)
-        l = min(int(position), len(self.x) - 2)
-        return self.x[l] + (position - l) * (self.x[l + 1] - self.x[l])
-
-
-@dataclass(frozen=True, eq=False)
-class Path(Trajectory):
-    """A solution of (1), with sigma'(W x + b) kept for (2) and (8): it saves two products.
-
-    Parameters
-    ----------
-    x : array (L+1, N, K)
-        The states.
-    horizon : float
-        T, a scalar.
-    slope : array (L, N, K)
-        sigma'(W[l] x[l] + b[l]).  Eq. (2); trusts its input.
-    """
-
-    slope: np.ndarray
+from snode.trajectory import Path, Trajectory, states
 
 
 @dataclass(frozen=True)
@@ -92,7 +35,7 @@ class Euler:
 
     activation: Activation
 
-    def forward(self, weights, x0):
+    def forward(self, weights, x0, keep=True):
         """Solve the direct problem.  Eq. (1).
 
         Parameters
@@ -100,7 +43,9 @@ class Euler:
         weights : Weights
             W (L, N, N), b (L, N, 1).
         x0 : array (N, K)
-            The input images.  Trusts its input.
+            The input images.
+        keep : bool
+            False: of the solution, only `.end` is worth reading.  Trusts its input.
 
         Returns
         -------
@@ -108,15 +53,15 @@ class Euler:
             x (L+1, N, K) and slope (L, N, K).
         """
         W, b, h = weights.W, weights.b, weights.h
-        xp, step = array_module(W, x0), _forward_step(self.activation)
-        x = xp.empty((len(W) + 1, *x0.shape), x0.dtype)
-        slope = xp.empty((len(W), *x0.shape), x0.dtype)
-        x[0] = x0
+        array_module(W, x0)
+        step = _forward_step(self.activation)
+        x, slope = states(len(W) + 1, x0, keep), states(len(W), x0, keep)
+        x[0][...] = x0
         for l in range(len(W)):
             step(x[l], W[l] @ x[l], b[l], h, x[l + 1], slope[l])
         return Path(x, weights.horizon, slope)
 
-    def sensitivity(self, weights, path, xi0=None, direction=None):
+    def sensitivity(self, weights, path, xi0=None, direction=None, keep=True):
         """Solve the neural sensitivity problem.  Eq. (2); Eq. (12) without a direction.
 
         Parameters
@@ -126,10 +71,11 @@ class Euler:
         path : Path
             The solution of (1) to linearise about, x (L+1, N, K).
         xi0 : array (..., N, K), optional
-            Perturbation of the input; without it 0.  With K = 1 in the path, any number of
-            columns.
+            Perturbation of the input; without it 0.  With K = 1 in the path, any columns.
         direction : Weights, optional
-            (omega, beta), the perturbation of the weights; without it 0.  Trusts its input.
+            (omega, beta), the perturbation of the weights; without it 0.
+        keep : bool
+            False: of the solution, only `.end` is worth reading.  Trusts its input.
 
         Returns
         -------
@@ -138,40 +84,39 @@ class Euler:
         """
         W, h, x, slope = weights.W, weights.h, path.x, path.slope
         xi0 = array_module(x).zeros_like(x[0]) if xi0 is None else xi0
-        xp = array_module(W, x, xi0)
-        xi = xp.empty((len(W) + 1, *xi0.shape), x.dtype)
-        xi[0] = xi0
-        source = None if direction is None else xp.matmul(direction.W, x[:-1])  # omega x
-        for l in range(len(W)):
-            if direction is None:
+        array_module(W, x, xi0)
+        xi = states(len(W) + 1, xi0, keep)
+        xi[0][...] = xi0
+        if direction is None:
+            for l in range(len(W)):
                 _input_step(xi[l], slope[l], W[l] @ xi[l], h, xi[l + 1])
-            else:
-                a, beta = W[l] @ xi[l], direction.b[l]
-                _sensitivity_step(xi[l], slope[l], source[l], beta, a, h, xi[l + 1])
+        else:
+            beta = direction.b
+            for l, omega_x in enumerate(_products(direction.W, x[:-1])):
+                _sensitivity_step(xi[l], slope[l], omega_x, beta[l], W[l] @ xi[l], h, xi[l + 1])
         return Trajectory(xi, weights.horizon)
 
-    def adjoint(self, weights, path, lam_T):
+    def adjoint(self, weights, path, lam_T, keep=True):
         """Solve the adjoint problem backwards, the exact transpose of (2).  Eq. (8).
 
         Parameters
         ----------
-        weights : Weights
-            W (L, N, N), b (L, N, 1).
-        path : Path
-            The solution of (1), x (L+1, N, K).
+        weights, path : as in `sensitivity`
+            W (L, N, N), b (L, N, 1), x (L+1, N, K).
         lam_T : array (..., N, K)
-            lambda(T), as `Cost.terminal` returns it.  Trusts its input.
+            lambda(T), as `Cost.terminal` returns it.
+        keep : bool
+            False: of the solution, only `.start` is worth reading.  Trusts its input.
 
         Returns
         -------
         Trajectory
             lam (L+1, ..., N, K).
         """
-        W, h, slope = weights.W, weights.h, path.slope
-        lam = array_module(W, lam_T).empty((len(W) + 1, *lam_T.shape), lam_T.dtype)
-        lam[-1] = lam_T
-        for l in reversed(range(len(W))):
-            _adjoint_step(lam[l + 1], W[l].T @ (slope[l] * lam[l + 1]), h, lam[l])
+        lam = states(len(weights.W) + 1, lam_T, keep)
+        lam[-1][...] = lam_T
+        for _ in self._backwards(weights, path, lam):
+            pass
         return Trajectory(lam, weights.horizon)
 
     def gradient(self, weights, path, lam):
@@ -179,10 +124,8 @@ class Euler:
 
         Parameters
         ----------
-        weights : Weights
-            Where the gradient is taken: W (L, N, N), b (L, N, 1).
-        path : Path
-            The solution of (1), x (L+1, N, K).
+        weights, path : as in `sensitivity`
+            Where the gradient is taken: W (L, N, N), b (L, N, 1), x (L+1, N, K).
         lam : Trajectory
             The solution of (8), lam (L+1, N, K).  Trusts its input.
 
@@ -191,11 +134,53 @@ class Euler:
         Weights
             E'_omega (L, N, N) and E'_beta (L, N, 1).
         """
-        x, K = path.x, path.x.shape[-1]
         p = path.slope * lam.x[1:]
-        p *= 1 / K
-        E_omega = array_module(x).matmul(p, x[:-1].swapaxes(1, 2))
-        return weights.like(E_omega, p.sum(axis=-1, keepdims=True))
+        p *= 1 / p.shape[-1]
+        E = weights.empty_like()
+        _outer(p, path.x[:-1], E.W, E.b)
+        return E
+
+    def backpropagate(self, weights, path, lam_T):
+        """Return what `gradient` returns, in the sweep that solves (8).  Eqs. (6), (7), (8).
+
+        Parameters
+        ----------
+        weights, path, lam_T : as in `adjoint`
+            (L, N, N), (L, N, 1); x (L+1, N, K); lambda(T) (N, K).  Trusts its input.
+
+        Returns
+        -------
+        Weights
+            E'_omega (L, N, N) and E'_beta (L, N, 1).
+        """
+        if array_module(lam_T) is not np:  # one product for all layers: few launches
+            return self.gradient(weights, path, self.adjoint(weights, path, lam_T))
+        E, lam = weights.empty_like(), states(len(weights.W) + 1, lam_T, keep=False)
+        lam[-1][...] = lam_T / lam_T.shape[-1]
+        for l, p in self._backwards(weights, path, lam):
+            _outer(p, path.x[l], E.W[l], E.b[l])
+        return E
+
+    def _backwards(self, weights, path, lam):
+        """Yield l and p = sigma'[l] * lam[l+1] once lam[l] is solved for, backwards.  Eq. (8)."""
+        W, h, slope = weights.W, weights.h, path.slope
+        array_module(W, lam[-1])
+        for l in reversed(range(len(W))):
+            p = slope[l] * lam[l + 1]
+            _adjoint_step(lam[l + 1], W[l].T @ p, h, lam[l])
+            yield l, p
+
+
+def _outer(p, x, E_omega, E_beta):
+    """Write sum_k p_k x_k^T and sum_k p_k, of one layer or of all.  Eqs. (6), (7)."""
+    array_module(p, x).matmul(p, x.swapaxes(-1, -2), out=E_omega)
+    p.sum(axis=-1, keepdims=True, out=E_beta)
+
+
+def _products(A, B):
+    """Return A[l] @ B[l] for every l: all at once on a GPU, one by one for the cache of a CPU."""
+    xp = array_module(A, B)
+    return map(xp.matmul, A, B) if xp is np else xp.matmul(A, B)
 
 
 @cache
@@ -209,14 +194,14 @@ def _forward_step(activation):
     )
     def forward_step(x, u, b, h, x_next, slope):
         sigma, slope[...] = activation(u + b)
-        x_next[...] = x + h * sigma
+        np.add(x, h * sigma, out=x_next)
 
     return forward_step
 
 
 @elementwise("T xi, T slope, T u, T h", "T xi_next", "xi_next = xi + h * slope * u")
 def _input_step(xi, slope, u, h, xi_next):
-    xi_next[...] = xi + h * slope * u
+    np.add(xi, h * slope * u, out=xi_next)
 
 
 @elementwise(
@@ -225,9 +210,9 @@ def _input_step(xi, slope, u, h, xi_next):
     "xi_next = xi + h * slope * (source + beta + u)",
 )
 def _sensitivity_step(xi, slope, source, beta, u, h, xi_next):
-    xi_next[...] = xi + h * slope * (source + beta + u)
+    np.add(xi, h * slope * (source + beta + u), out=xi_next)
 
 
 @elementwise("T lam_next, T u, T h", "T lam", "lam = lam_next + h * u")
 def _adjoint_step(lam_next, u, h, lam):
-    lam[...] = lam_next + h * u
+    np.add(lam_next, h * u, out=lam)

@@ -174,8 +174,9 @@ class _Climb:
         kept, final, kept_at = x0, j, xp.zeros_like(j)
         least = xp.full_like(x0[0], xp.inf)
         for m in range(1, self.iterations + 1):
-            lam = flow.adjoint(weights, path, self.loss.terminal(path.end, y))
-            x, norm = self.move(x, x0, lam.start)
+            lam_T = self.loss.terminal(path.end, y)
+            g = flow.adjoint(weights, path, lam_T, keep=False).start
+            x, norm = self.move(x, x0, g)
             path = flow.forward(weights, x)
             inferred = path.end[: len(y)].argmax(axis=0)
             better = (inferred != j) & (norm < least) & self.least_norm

@@ -20,14 +20,14 @@ i, j (K,), xi0 (N, K).
 
 from snode.arrays import array_module
 
-# Bytes of adjoint states kept at a time: little, for the cache, or much, for few kernel launches.
-MEMORY = {"numpy": 2**22, "cupy": 2**30}
+# Bytes of adjoint states at a time: little, for the cache, or much, for few kernel launches.
+MEMORY = {"numpy": 2**18, "cupy": 2**30}
 
 
 def jacobian_rows(flow, weights, path, classes=10):
     """Return the rows of P that belong to the classes, by pull-backs.  App. D.1, Eqs. (8), (12).
 
-    As many rows are solved for at once as fit into `MEMORY`, at L N K numbers each.
+    As many rows are solved for at once as fit into `MEMORY`, at N K numbers each.
 
     Parameters
     ----------
@@ -47,13 +47,13 @@ def jacobian_rows(flow, weights, path, classes=10):
     """
     z = path.end
     xp = array_module(z)
-    at_once = max(1, int(MEMORY[xp.__name__] // (len(weights.W) * z.nbytes)))
+    at_once = max(1, MEMORY[xp.__name__] // z.nbytes)
     P = xp.empty((classes, *z.shape), z.dtype)
     for first in range(0, classes, at_once):
         rows = xp.arange(min(at_once, classes - first))
         lam_T = xp.zeros((len(rows), *z.shape), z.dtype)
         lam_T[rows, first + rows] = 1
-        P[first : first + len(rows)] = flow.adjoint(weights, path, lam_T).start
+        P[first : first + len(rows)] = flow.adjoint(weights, path, lam_T, keep=False).start
     return P
 
 

@@ -4,6 +4,7 @@ Everything is asked through `xp`, the library in use (numpy or cupy); where a qu
 meaning on it, the answer is None.  Source of all: CUDA's and CuPy's documentation.
 """
 
+import ctypes
 import os
 import platform
 import time
@@ -43,6 +44,22 @@ def describe(xp):
         **versions,
         **{name: os.environ[name] for name in SWITCHES if name in os.environ},
     }
+
+
+def keep_freed_memory():
+    """Ask the C library to keep what is freed: the next array then costs no new pages.
+
+    As CuPy's pool does for a GPU.  Source: mallopt(3) of glibc; elsewhere nothing happens.
+
+    Returns
+    -------
+    bool
+        Whether the library agreed.  Trusts its input.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    never_by_mmap, never_trim = (-4, 0), (-1, -1)  # M_MMAP_MAX, M_TRIM_THRESHOLD
+    return all(ctypes.CDLL(None).mallopt(*option) for option in (never_by_mmap, never_trim))
 
 
 def waits(xp, call):

@@ -160,6 +160,11 @@ class Weights:
         """Return a copy, shapes (L, N, N), (L, N, 1).  App. A.1; trusts its input."""
         return self.like(self.W.copy(), self.b.copy())
 
+    def empty_like(self):
+        """Return a vector to fill, shapes (L, N, N), (L, N, 1).  App. A.1; trusts its input."""
+        xp = array_module(self.W)
+        return self.like(xp.empty_like(self.W), xp.empty_like(self.b))
+
     def to(self, xp):
         """Return the same vector, shapes kept, in the library xp (numpy or cupy).
 

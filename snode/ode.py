@@ -87,6 +87,14 @@ class Solution:
         """Return y(t), of y's shape, for a scalar t; Raises: as `sample`.  Source: DOPRI5."""
         return self.sample([t])[0]
 
+    def columns(self, k):
+        """Return the solution for the columns k, indices (M,), alone.
+
+        Source: this package; trusts its input.
+        """
+        arrays = ([a[..., k] for a in part] for part in (self.values, self.slopes, self.bubbles))
+        return Solution(self.times, *arrays, self.statistics)
+
     def sample(self, times):
         """Return y at m times, near one another, by one matrix product.  Source: DOPRI5.
 
@@ -130,7 +138,9 @@ class Solution:
         return i, h, min(max((t - self.times[i]) / h, 0.0), 1.0)
 
 
-def solve(f, t_span, y0, rtol=1e-3, atol=1e-6, first_step=None, max_step=None, max_steps=10**5):
+def solve(
+    f, t_span, y0, rtol=1e-3, atol=1e-6, first_step=None, max_step=None, max_steps=10**5, keep=True
+):
     """Solve y' = f(t, y) from t0 to t1, forwards or backwards.  Source: ode45, see the module.
 
     The next step is 0.8 err^(-1/5) times the last, at most 5 times, and no longer after a
@@ -151,6 +161,8 @@ def solve(f, t_span, y0, rtol=1e-3, atol=1e-6, first_step=None, max_step=None, m
         by default, the longest step a tenth of the span.
     max_steps : int
         The largest number of steps (scalar).
+    keep : bool
+        False: of the solution, only `.start`, `.end` and `.statistics` are worth reading.
 
     Returns
     -------
@@ -176,19 +188,21 @@ def solve(f, t_span, y0, rtol=1e-3, atol=1e-6, first_step=None, max_step=None, m
     shortest = 16 * math.ulp(max(abs(t), abs(t1)))  # times are float64 whatever y's dtype
     control = rtol, atol, shortest, longest, table, e
     size = first_step or SAFETY * rtol**0.2 / max(_norm(k[0], y0, y0, 1, atol / rtol), 1e-300)
-    times, values, slopes, bubbles, rejected = [t], [y0.copy()], [k[0].copy()], [], 0
+    y, steps, rejected = y0.copy(), 0, 0
+    times, values, slopes, bubbles = [t], [y], [k[0].copy()], []
     while t != t1:
-        if len(bubbles) == max_steps:
+        if steps == max_steps:
             raise RuntimeError(f"{max_steps} steps within {t_span} reached only t = {t}")
-        t, h, y, size, failures = _advance(f, t, t1, values[-1], k, size, control)
-        times.append(t)
-        values.append(y)
-        slopes.append(k[6].copy())
-        bubbles.append(_combine(h * d, k))
-        k[0], rejected = k[6], rejected + failures
+        t, h, y, size, failures = _advance(f, t, t1, y, k, size, control)
+        if keep or t == t1:
+            times.append(t)
+            values.append(y)
+            slopes.append(k[6].copy())
+            bubbles.append(_combine(h * d, k))
+        k[0], steps, rejected = k[6], steps + 1, rejected + failures
     if not bool(xp.isfinite(y).all()):  # y + h k may overflow although k and the error are finite
         raise FloatingPointError(f"the solution is not finite at t = {t}, last step {h}")
-    cost = Statistics(len(bubbles), rejected, 1 + 6 * (len(bubbles) + rejected))
+    cost = Statistics(steps, rejected, 1 + 6 * (steps + rejected))
     way = -1 if times[0] > t1 else 1
     return Solution(*(a[::way] for a in (times, values, slopes, bubbles)), cost)
 

@@ -77,8 +77,7 @@ def gradient(flow, cost, weights, path, y):
     Weights
         E'_omega (L, N, N), E'_beta (L, N, 1).
     """
-    lam = flow.adjoint(weights, path, cost.terminal(path.end, y))
-    E_prime = flow.gradient(weights, path, lam)
+    E_prime = flow.backpropagate(weights, path, cost.terminal(path.end, y))
     return E_prime.axpby(cost.mu4, weights, 1.0) if cost.mu4 else E_prime
 
 
@@ -174,7 +173,7 @@ class NCG:
             weights.axpby(eta, direction, 1.0)
             old = new
             if log is not None:
-                true = self.cost.value(self.flow.forward(weights, x0).end, y, weights)
+                true = self.cost.value(self.flow.forward(weights, x0, keep=False).end, y, weights)
                 norm = new.norm2**0.5
                 costs = phi.value(eta), true
                 log(Iteration(j, phi.value(0.0), norm, gamma, restarted, eta, *costs))
@@ -200,7 +199,7 @@ class NCG:
 
     def _line(self, weights, path, y, direction):
         """Return phi along the direction: sensitivity (2) with xi(0) = 0, then App. B.1."""
-        zeta = self.flow.sensitivity(weights, path, direction=direction).end
+        zeta = self.flow.sensitivity(weights, path, direction=direction, keep=False).end
         return self.cost.along(path.end, zeta, y, weights, direction)
 
 

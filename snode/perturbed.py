@@ -33,7 +33,7 @@ def infer(flow, weights, x, classes=10, chunk=500):
         Integers; the first class of a tie.
     """
     xp = array_module(weights.W, x)
-    outputs = (flow.forward(weights, part).end[:classes] for part in chunks(x, chunk))
+    outputs = (flow.forward(weights, part, keep=False).end[:classes] for part in chunks(x, chunk))
     return xp.concatenate([z.argmax(axis=0) for z in outputs])
 
 

@@ -137,8 +137,9 @@ def weight_sensitivity(flow, weights, x, direction, chunk=500):
     moved, found = weights + direction, []
     for part in chunks(x, chunk):
         path = flow.forward(weights, part)
-        xi = flow.sensitivity(weights, path, direction=direction).end
-        found.append(_four_norms(path.end, xi, flow.forward(moved, part).end - path.end))
+        xi = flow.sensitivity(weights, path, direction=direction, keep=False).end
+        delta = flow.forward(moved, part, keep=False).end - path.end
+        found.append(_four_norms(path.end, xi, delta))
     x_norm, xi, delta, gap = np.concatenate(found, axis=-1)
     return WeightSensitivity(xi / x_norm, delta / x_norm, gap / xi)
 

@@ -63,7 +63,7 @@ class RK45:
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)!r}")
 
-    def forward(self, weights, x0):
+    def forward(self, weights, x0, keep=True):
         """Solve the direct problem.  Eq. (1).
 
         Parameters
@@ -71,7 +71,9 @@ class RK45:
         weights : Weights
             W (L, N, N), b (L, N, 1).
         x0 : array (N, K)
-            The input images.  Trusts its input.
+            The input images.
+        keep : bool
+            False: of the solution, only `.end` is worth reading.  Trusts its input.
 
         Returns
         -------
@@ -84,9 +86,9 @@ class RK45:
             W, b = at(t)
             return self.activation(W @ x + b)[0]
 
-        return solve(rate, (0.0, weights.horizon), x0, self.rtol, self.atol)
+        return solve(rate, (0.0, weights.horizon), x0, self.rtol, self.atol, keep=keep)
 
-    def sensitivity(self, weights, path, xi0=None, direction=None):
+    def sensitivity(self, weights, path, xi0=None, direction=None, keep=True):
         """Solve the neural sensitivity problem.  Eq. (2); Eq. (12) without a direction.
 
         Parameters
@@ -99,7 +101,9 @@ class RK45:
             Perturbation of the input; without it 0.  With K = 1 in the path, any number of
             columns.
         direction : Weights, optional
-            (omega, beta), the perturbation of the weights; without it 0.  Trusts its input.
+            (omega, beta), the perturbation of the weights; without it 0.
+        keep : bool
+            False: of the solution, only `.end` is worth reading.  Trusts its input.
 
         Returns
         -------
@@ -120,9 +124,9 @@ class RK45:
             return slope * a
 
         size = max(_peak(xi0), weights.horizon * _peak(rate(0.0, xi0))) or 1.0
-        return solve(rate, (0.0, weights.horizon), xi0, self.rtol, self.atol * size)
+        return solve(rate, (0.0, weights.horizon), xi0, self.rtol, self.atol * size, keep=keep)
 
-    def adjoint(self, weights, path, lam_T):
+    def adjoint(self, weights, path, lam_T, keep=True):
         """Solve the adjoint problem backwards.  Eq. (8).
 
         Parameters
@@ -132,7 +136,9 @@ class RK45:
         path : ode.Solution
             The solution of (1), x (N, K).
         lam_T : array (..., N, K)
-            lambda(T), as `Cost.terminal` returns it.  Trusts its input.
+            lambda(T), as `Cost.terminal` returns it.
+        keep : bool
+            False: of the solution, only `.start` is worth reading.  Trusts its input.
 
         Returns
         -------
@@ -146,7 +152,7 @@ class RK45:
             return W.T @ (-slope * lam)
 
         atol = self.atol * (_peak(lam_T) or 1.0)
-        return solve(rate, (weights.horizon, 0.0), lam_T, self.rtol, atol)
+        return solve(rate, (weights.horizon, 0.0), lam_T, self.rtol, atol, keep=keep)
 
     def gradient(self, weights, path, lam):
         """Return the projection of E'(t), without the mu4 term, on the hats.  Eqs. (6), (7).
@@ -181,6 +187,21 @@ class RK45:
             grad.b[nodes] += xp.tensordot(Phi.T, p.sum(axis=-1, keepdims=True), 1)
         return grad
 
+    def backpropagate(self, weights, path, lam_T):
+        """Return E', without the mu4 term, for the lambda(T) given.  Eqs. (6), (7), (8).
+
+        Parameters
+        ----------
+        weights, path, lam_T : as in `adjoint`
+            W (L, N, N), b (L, N, 1), x (N, K), lam_T (N, K).  Trusts its input.
+
+        Returns
+        -------
+        Weights
+            E'_omega (L, N, N) and E'_beta (L, N, 1).
+        """
+        return self.gradient(weights, path, self.adjoint(weights, path, lam_T))
+
     def _linearised(self, weights, path):
         """Return t -> W(t), x(t), sigma'(W x + b)."""
         at = _interpolant(weights)
@@ -198,10 +219,11 @@ def _peak(a):
 
 
 def _interpolant(weights):
-    """Return t -> W(t) (N, N), b(t) (N, 1): two buffers, overwritten by the next call."""
+    """Return t -> W(t) (N, N), b(t) (N, 1): two buffers, overwritten for the next time."""
     xp, (L, N, _) = array_module(weights.W), weights.W.shape
     W, b = xp.empty((N, N), weights.W.dtype), xp.empty((N, 1), weights.b.dtype)
 
+    @functools.lru_cache(maxsize=1)  # a step's last two stages share their time
     def at(t):
         place = min(max(t / weights.h - 0.5, 0.0), L - 1.0)
         l = int(place)

@@ -1,6 +1,8 @@
 """`snode check`: it passes where all is well, and names what is wrong where something is."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from snode import check, cli, machine
 from snode.arrays import to_device, to_numpy
 from snode.cost import Cost
-from snode.euler import Euler, Trajectory
+from snode.euler import Euler
 
 
 def lines(xp):
@@ -65,15 +67,15 @@ def test_a_wrong_product_is_not_called_rounded(xp, monkeypatch):
 
 
 def test_a_wrong_adjoint_fails_what_depends_on_it(xp, monkeypatch):
-    right = Euler.adjoint
+    right = Euler._backwards
 
-    def late(self, weights, path, lam_T):  # lam[l] where lam[l + 1] belongs
-        lam = right(self, weights, path, lam_T)
-        if lam_T.dtype == np.float64:
-            return lam
-        return Trajectory(lam.x[[0, *range(len(lam.x) - 1)]], lam.horizon)
+    def growing(self, weights, path, lam):
+        for l, p in right(self, weights, path, lam):
+            if p.dtype == np.float32:
+                lam[l] *= 1.1
+            yield l, p
 
-    monkeypatch.setattr(Euler, "adjoint", late)
+    monkeypatch.setattr(Euler, "_backwards", growing)
     assert {"dot test of (2) and (8)", "NCG, l2"} <= set(failed(lines(xp)[0]))
 
 
@@ -106,6 +108,32 @@ def test_the_verdict(value, limit, verdict):
 def test_the_sizes_are_the_papers():
     assert check.SIZES["full"] == (150, 196, 100, 10)
     assert Cost(mu1=1.0) == check.L2 and Cost(mu2=1.0, mu3=0.4) == check.CE
+
+
+FAULTS = """
+import resource, sys
+import numpy as np
+from snode.machine import keep_freed_memory
+
+kept = keep_freed_memory() if sys.argv[1] == "keep" else None
+for _ in range(5):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    [np.ones(3_000_000) for _ in range(6)]
+print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.numpy_only
+def test_memory_that_is_kept_costs_no_new_pages():
+    answers = {}
+    for wish in ("keep", "leave"):
+        line = [sys.executable, "-c", FAULTS, wish]
+        done = subprocess.run(line, capture_output=True, text=True, check=True)
+        answers[wish] = done.stdout.split()
+    if answers["keep"][0] == "True":  # glibc
+        assert int(answers["keep"][1]) < 10 < 100 < int(answers["leave"][1])
+    else:
+        assert answers["keep"][0] == "False"
 
 
 def test_the_machine_answers_or_says_that_it_cannot(xp):

@@ -1,7 +1,10 @@
 """Euler: the transposes are exact, the slopes are those of differences, the flow is the ResNet."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
+from conftest import make_problem
 from identities import error, orders, random_like
 from scipy.linalg import expm
 
@@ -41,6 +44,58 @@ def test_dot_test_holds_between_any_two_layers(problem, activation):
     xi, lam = flow.sensitivity(weights, path, xi0), flow.adjoint(weights, path, lam_T)
     products = to_numpy((xi.x * lam.x).sum(axis=(1, 2)))
     assert np.ptp(products) < 1e-12 * float((abs(xi.x) * abs(lam.x)).sum(axis=(1, 2)).max())
+
+
+@every_activation
+def test_what_is_not_kept_does_not_change_what_is(problem, activation):
+    """x(T), xi(T) and lam(0) to the last bit, whether or not the times between are kept."""
+    xp, weights, direction, x0, _, xi0, lam_T = problem
+    flow = Euler(activation)
+    path = flow.forward(weights, x0)
+    many = xp.stack([lam_T, xi0])
+    for solve, given in (
+        (flow.forward, (weights, x0)),
+        (flow.sensitivity, (weights, path, xi0)),
+        (flow.sensitivity, (weights, path, None, direction)),
+        (flow.sensitivity, (weights, path, many, direction)),
+    ):
+        assert bool((solve(*given, keep=False).end == solve(*given).end).all())
+    for end in (lam_T, many):
+        start = flow.adjoint(weights, path, end).start
+        assert bool((flow.adjoint(weights, path, end, keep=False).start == start).all())
+
+
+@every_activation
+def test_backpropagation_is_the_adjoint_and_then_the_gradient(problem, activation):
+    _, weights, _, x0, _, _, lam_T = problem
+    flow = Euler(activation)
+    path = flow.forward(weights, x0)
+    E_prime = flow.gradient(weights, path, flow.adjoint(weights, path, lam_T))
+    found = flow.backpropagate(weights, path, lam_T)
+    assert error(found.W, E_prime.W) < 1e-13 and error(found.b, E_prime.b) < 1e-13
+
+
+@pytest.mark.numpy_only
+def test_what_is_not_kept_takes_no_memory():
+    """Bytes allocated at once, in states (N, K): a few besides the result, not L."""
+    p = make_problem(L=100, N=20, K=40, size=0.1)
+    flow, L, result = Euler(tanh), 100, p.weights.W.nbytes + p.weights.b.nbytes
+    path = flow.forward(p.weights, p.x0)
+
+    def most(solve, *given, **settings):
+        tracemalloc.start()
+        solve(p.weights, *given, **settings)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak / p.x0.nbytes
+
+    for solve, *given in (
+        (flow.forward, p.x0),
+        (flow.sensitivity, path, p.xi0, p.direction),
+        (flow.adjoint, path, p.lam_T),
+    ):
+        assert most(solve, *given) > L and most(solve, *given, keep=False) < 10
+    assert most(flow.backpropagate, path, p.lam_T) < result / p.x0.nbytes + 10
 
 
 def resnet(sigma, slope, W, b, x):
@@ -245,6 +300,15 @@ def test_an_image_does_not_see_its_neighbours(problem):
     assert error(alone.slope, together.slope[:, :, 2:3]) < 1e-14
 
 
+def test_columns_of_a_path_are_the_paths_of_these_images(problem):
+    xp, weights, _, x0, _, _, lam_T = problem
+    flow, k = Euler(tanh), [3, 0]
+    some, alone = flow.forward(weights, x0).columns(xp.asarray(k)), flow.forward(weights, x0[:, k])
+    assert error(some.x, alone.x) < 1e-14 and error(some.slope, alone.slope) < 1e-14
+    starts = (flow.adjoint(weights, path, lam_T[:, k]).start for path in (some, alone))
+    assert error(*starts) < 1e-13 and some.horizon == alone.horizon
+
+
 def test_the_path_is_a_polygon_through_the_layers(problem):
     _, weights, _, x0, _, _, _ = problem
     path = Euler(tanh).forward(weights, x0)
@@ -288,6 +352,10 @@ def test_nothing_given_is_changed(problem):
     before = to_numpy(path.x).copy(), to_numpy(path.slope).copy()
     flow.sensitivity(weights, path, xi0, direction)
     flow.gradient(weights, path, flow.adjoint(weights, path, lam_T))
+    flow.forward(weights, x0, keep=False)
+    flow.sensitivity(weights, path, xi0, direction, keep=False)
+    flow.adjoint(weights, path, lam_T, keep=False)
+    flow.backpropagate(weights, path, lam_T)
     assert all(np.array_equal(to_numpy(a), b) for a, b in zip(given, kept))
     assert np.array_equal(to_numpy(path.x), before[0])
     assert np.array_equal(to_numpy(path.slope), before[1])

@@ -106,6 +106,14 @@ def test_sample_equals_single_calls(xp):
         np.testing.assert_allclose(to_numpy(y), to_numpy(solution(t)), atol=1e-13)
 
 
+def test_columns_are_those_of_the_samples(xp):
+    solution = solve(network(xp), (0.0, 3.0), start(xp, 13, 5))
+    some, k, times = solution.columns(xp.asarray([4, 1])), [4, 1], [1.6, 1.7]
+    assert (some.end == solution.end[:, k]).all() and (some.start == solution.start[:, k]).all()
+    expected = to_numpy(solution.sample(times))[..., k]
+    np.testing.assert_allclose(to_numpy(some.sample(times)), expected, atol=1e-14)
+
+
 def test_error_falls_with_the_tolerance_and_meets_dop853(xp):
     f, y0 = network(xp), start(xp, 13, 5)
 

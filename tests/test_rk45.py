@@ -75,6 +75,24 @@ def test_dot_test_in_float32(problem32):
     assert mismatch(flow, problem32) < 2e-3
 
 
+def test_what_is_not_kept_does_not_change_what_is(problem):
+    """x(T), xi(T) and lam(0) to the last bit, and the steps; E' in one call, too."""
+    _, weights, direction, x0, _, xi0, lam_T = problem
+    flow = RK45(tanh, 1e-5, 1e-8)
+    path = flow.forward(weights, x0)
+    for method, given, end in (
+        (flow.forward, (weights, x0), "end"),
+        (flow.sensitivity, (weights, path, xi0, direction), "end"),
+        (flow.adjoint, (weights, path, lam_T), "start"),
+    ):
+        all_of_it, rest = method(*given), method(*given, keep=False)
+        assert bool((getattr(rest, end) == getattr(all_of_it, end)).all())
+        assert rest.statistics == all_of_it.statistics
+        assert len(all_of_it.values) > 5 and len(rest.values) == 2
+    E_prime = flow.gradient(weights, path, flow.adjoint(weights, path, lam_T))
+    assert error(flow.backpropagate(weights, path, lam_T), E_prime) == 0
+
+
 @pytest.mark.parametrize(("activation", "rtol"), [(tanh, 1e-9), (relu, 1e-7)], ids=["tanh", "relu"])
 def test_forward_meets_dop853(problem, activation, rtol):
     """Against SciPy, started anew at every node, where W(t) has its kinks."""
@@ -177,9 +195,9 @@ def test_atol_is_relative_to_the_data(problem, monkeypatch):
     flow, atols = RK45(tanh, 1e-4, 1e-7), []
     path = flow.forward(weights, x0)
 
-    def watched(f, t_span, y0, rtol, atol):
+    def watched(f, t_span, y0, rtol, atol, keep):
         atols.append(atol)
-        return solve(f, t_span, y0, rtol, atol)
+        return solve(f, t_span, y0, rtol, atol, keep=keep)
 
     monkeypatch.setattr(rk45, "solve", watched)
     flow.sensitivity(weights, path, 100 * xi0)

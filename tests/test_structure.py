@@ -15,7 +15,7 @@ FILES = sorted(FOLDER.rglob("*.py"))
 TREES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 LEVELS = (
     ("arrays", "files"),
-    ("network", "ode", "data", "mnist"),
+    ("network", "ode", "data", "mnist", "trajectory"),
     ("euler", "rk45", "cost", "sobolev", "conjugate", "linearise", "perturbed"),
     ("optimise", "first_order", "attacks", "gradient_attacks", "robustness", "propagation")
     + ("art_adapter",),

@@ -23,6 +23,7 @@ from snode.experiments.provenance import check_clean, code_version, provenance
 from snode.experiments.results import make_result, run_folder, save
 from snode.experiments.storage import make_folder
 from snode.experiments.toolbox import available
+from snode.machine import keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ def prepare(profile, run, runs=None, backend="numpy"):
         If the measurements need the Toolbox and it is missing.
     """
     xp, code = library(backend), code_version()
+    keep_freed_memory()
     if profile.clean:
         check_clean(code)
     if profile.toolbox_images and not available():

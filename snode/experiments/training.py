@@ -129,7 +129,8 @@ def _logged(run, optimiser, state, x0, y):
     else:
         new = optimiser.update(weights, x0, y)
         E, true = (
-            optimiser.cost.value(optimiser.flow.forward(w, x0).end, y, w) for w in (weights, new)
+            optimiser.cost.value(optimiser.flow.forward(w, x0, keep=False).end, y, w)
+            for w in (weights, new)
         )
         entries = [{"E": E, "true": true}]
     state.iterations += [place | _plain(entry) for entry in entries]

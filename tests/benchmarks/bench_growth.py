@@ -10,6 +10,7 @@ from sizes import K, L, N, ncg_products, problem
 
 from snode.cost import Cost
 from snode.euler import Euler
+from snode.machine import keep_freed_memory
 from snode.network import tanh
 from snode.optimise import NCG
 
@@ -17,6 +18,7 @@ GRID = {"N": (49, 98, 196, 392, 784), "L": (25, 50, 100, 150, 300), "K": (25, 50
 SIZES = [(axis, size) for axis, sizes in GRID.items() for size in sizes]
 RUNS = {"paper, N = 196": (196, 60_000), "28 x 28, N = 784": (784, 60_000)}
 ITERATIONS, TURNS = 2, 3
+keep_freed_memory()  # as a training run does
 
 
 @lru_cache(maxsize=2)  # the two of one size

@@ -13,6 +13,7 @@ import numpy as np
 from snode.cost import Cost
 from snode.data import Split, batches
 from snode.euler import Euler
+from snode.machine import keep_freed_memory
 from snode.network import initial_weights, tanh
 from snode.optimise import NCG
 from snode.robustness import accuracy
@@ -40,6 +41,7 @@ def train(N, L, K, images, iterations):
 
 
 if __name__ == "__main__":
+    keep_freed_memory()  # as a training run does
     before = peak()
     train(*map(int, sys.argv[1:]))
     print(before, peak())

@@ -8,7 +8,8 @@ import os
 import platform
 import sys
 from collections import defaultdict
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 
@@ -25,10 +26,15 @@ GOALS = [  # time of the first ÷ time of the second, and the largest value wish
     (WORK, "snode", "JAX", 1 / 1.35),
     (RELU, "snode", "JAX", 1 / 1.35),
     (SMOOTH, "snode", "JAX", 1 / 1.35),
+    (WORK, "snode", "PyTorch", None),
+    (RELU, "snode", "PyTorch", None),
+    (SMOOTH, "snode", "PyTorch", None),
     ("RMSprop step", "snode", "products", None),
     ("RMSprop step", "snode", "JAX", 1.0),
+    ("RMSprop step", "snode", "PyTorch", None),
     ("inference of 10,000 images", "snode", "products", 1.25),
     ("inference of 10,000 images", "snode", "JAX", None),
+    ("inference of 10,000 images", "snode", "PyTorch", None),
     ("Jacobian rows of 1,000 images", "snode", "products", None),
     ("Jacobian rows of 1,000 images", "snode", "JAX", 1.0),
     ("Jacobian rows of 10 images", "snode", "full solve", 1 / 7),
@@ -40,7 +46,7 @@ GOALS = [  # time of the first ÷ time of the second, and the largest value wish
     ("RK45, NCG iteration", "snode", "products", None),
     ("loading the digits", "snode", "scikit-learn", None),
 ]
-PACKAGES = ("numpy", "scipy", "jax", "jaxlib", "diffrax", "adversarial-robustness-toolbox")
+PACKAGES = ("numpy", "scipy", "jax", "jaxlib", "diffrax", "adversarial-robustness-toolbox", "torch")
 
 
 def seconds(raw):
@@ -57,9 +63,9 @@ def ratios(times):
     """Return one line for each goal whose contenders were measured."""
     lines = []
     for work, name, other, goal in GOALS:
-        pairs = zip(times[work][name], times[work][other], strict=True)
-        by_turn = [a / b for a, b in pairs]
-        if by_turn:
+        if times[work][other]:
+            pairs = zip(times[work][name], times[work][other], strict=True)
+            by_turn = [a / b for a, b in pairs]
             line = {"work": work, "against": other, "ratio": round(median(by_turn), 3)}
             spread = [round(min(by_turn), 3), round(max(by_turn), 3)]
             lines.append(line | {"range": spread, "goal": goal and round(goal, 3)})
@@ -97,6 +103,15 @@ def processor(raw):
     return {"processor": name, "BLAS kernel": ", ".join(sorted(kernels))}
 
 
+def versions():
+    """Return the versions of the packages that took part."""
+    found = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
 def result(raw):
     """Return what the book shows."""
     times = seconds(raw)
@@ -108,7 +123,7 @@ def result(raw):
     return {
         "date": raw["datetime"][:10],
         "machine": processor(raw) | {"load at the end": round(os.getloadavg()[0], 1)},
-        "versions": {"python": platform.python_version()} | {n: version(n) for n in PACKAGES},
+        "versions": {"python": platform.python_version()} | versions(),
         "timer": "CPU time of one core, one thread",
         "ratios": ratios(times),
         "milliseconds": medians,

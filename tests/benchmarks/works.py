@@ -21,6 +21,7 @@ from snode.cost import Cost
 from snode.euler import Euler
 from snode.first_order import RMSprop
 from snode.gradient_attacks import pgd
+from snode.machine import keep_freed_memory
 from snode.network import ACTIVATIONS, tanh
 from snode.optimise import NCG
 from snode.perturbed import chunks, infer
@@ -33,8 +34,18 @@ with warnings.catch_warnings():
 
     from snode.art_adapter import ArtClassifier
 
+try:
+    import eager
+except ModuleNotFoundError:  # PyTorch is large; without it there is one contender less
+    eager = None
+keep_freed_memory()  # as a training run does
 COSTS = {"l2": Cost(mu1=1.0), "ce": Cost(mu2=1.0, mu3=0.4)}
 FLOW, TOLERANCE, CHUNK = Euler(tanh), 1e-3, 250
+
+
+def with_eager(call):
+    """Return PyTorch's entry among the contenders, if it is there."""
+    return {"PyTorch": call} if eager else {}
 
 
 class Work(NamedTuple):
@@ -61,11 +72,19 @@ def training(sigma, loss, smooth):
         batch = peers.arrays(p.weights.W, p.weights.b, p.x0, p.y)
         return lambda: update(*batch, 6)
 
+    def eagerly():
+        p = problem()
+        S = matrix(L, p.weights.horizon).astype(np.float32) if smooth else None
+        W, b, x0, y = eager.tensors(p.weights.W, p.weights.b, p.x0, p.y)
+        S = None if S is None else eager.tensors(S)[0]
+        update = eager.ncg(sigma, loss, p.weights.horizon, S)
+        return lambda: update(W, b, x0, y, 6)
+
     def alone(layers=0):
         call = ncg_products(layers=layers)
         return lambda: [call() for _ in range(6)][0]
 
-    contenders = {"snode": ours, "products": alone, "JAX": theirs}
+    contenders = {"snode": ours, "products": alone, "JAX": theirs} | with_eager(eagerly)
     if smooth:
         contenders["products with S"] = partial(alone, 1)
     return Work(contenders, per=6, rounds=2)
@@ -88,8 +107,15 @@ def first_order():
 
         return call
 
+    def eagerly():
+        p = problem()
+        W, b, x0, y = eager.tensors(p.weights.W, p.weights.b, p.x0, p.y)
+        step = eager.rmsprop("tanh", "l2", p.weights.horizon, W, b)
+        return lambda: step(x0, y)
+
     alone = partial(products, weights=1, transposed=1, gradient=1)
-    return Work({"snode": ours, "products": alone, "JAX": theirs}, rounds=9)
+    contenders = {"snode": ours, "products": alone, "JAX": theirs} | with_eager(eagerly)
+    return Work(contenders, rounds=9)
 
 
 def inference(images=10_000, chunk=500):
@@ -104,8 +130,14 @@ def inference(images=10_000, chunk=500):
         call = peers.inference("tanh", p.weights.horizon, chunk)
         return partial(call, *peers.arrays(p.weights.W, p.weights.b, p.x0))
 
+    def eagerly():
+        p = problem(images)
+        call = eager.inference("tanh", p.weights.horizon, chunk)
+        return partial(call, *eager.tensors(p.weights.W, p.weights.b, p.x0))
+
     alone = partial(products, chunk, weights=1, images=images)
-    return Work({"snode": ours, "products": alone, "JAX": theirs}, rounds=1)
+    contenders = {"snode": ours, "products": alone, "JAX": theirs} | with_eager(eagerly)
+    return Work(contenders, rounds=1)
 
 
 def rows(images=1000):
@@ -190,7 +222,7 @@ def adaptive():
 
     def ours():
         p, flow = problem(), RK45(tanh, TOLERANCE, TOLERANCE)
-        return lambda: flow.forward(p.weights, p.x0).end
+        return lambda: flow.forward(p.weights, p.x0, keep=False).end
 
     def theirs():
         p = problem()
