@@ -104,7 +104,7 @@ def _page(claim):
     page = claim["page"]
     there = any((BOOK / f"{page}{kind}").exists() for kind in (".ipynb", ".md"))
     title = sub("^0?([0-9]+)_([0-9])_", r"\1.\2 ", page).lstrip("0").replace("_", " ")
-    return f' <a href="{page}.html">{title}</a>' if there else ""
+    return f' → <a href="{page}.html">{title}</a>' if there else ""
 
 
 def _texts(outcome):

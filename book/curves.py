@@ -1,5 +1,6 @@
 """Curves of several seeds in one panel: mean, deviation, n, and what has not been run yet."""
 
+from textwrap import fill
 from typing import NamedTuple
 
 import numpy as np
@@ -59,7 +60,8 @@ def said(numbers, form=".1f"):
         lines.setdefault(row, []).append(text)
     said = [f"{row}: {'; '.join(texts)}" for row, texts in lines.items() if row in there]
     missing = [row for row in lines if row not in there]
-    return "\n".join([*said, *([f"{MISSING}: {'; '.join(missing)}"] if missing else [])])
+    said += [f"{MISSING}: {'; '.join(missing)}"] if missing else []
+    return "\n".join(fill(line, 80, subsequent_indent="  ") for line in said)
 
 
 def mean(values):
