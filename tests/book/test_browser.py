@@ -162,7 +162,8 @@ def trial(tmp_path_factory):
 @pytest.mark.parametrize(("kind", "body"), [("", ""), *BROKEN])
 def test_a_defect_is_noticed_and_nothing_else(context, trial, kind, body):
     folder, address = trial
-    (folder / "page.html").write_text(HEAD.format(body=body), encoding="utf-8")
-    found = complaints(context, address, "page.html")
+    name = f"{len(list(folder.iterdir()))}.html"  # its own: the browser keeps what it has seen
+    (folder / name).write_text(HEAD.format(body=body), encoding="utf-8")
+    found = complaints(context, address, name)
     also = {"console"} if "missing.png" in body else {"image"} if "a.png" in body else set()
     assert {kind for kind, _ in found} == ({kind} if kind else set()) | also, listed(found)
