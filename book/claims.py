@@ -9,12 +9,12 @@ from functools import cache
 from pathlib import Path
 
 import special
+from cells import DATA
 from contrasts import gather, outcomes, results
 from evidence import Verdict
 
 BOOK = Path(__file__).parent
 CLAIMS = BOOK / "paper" / "claims.toml"
-DATA = BOOK / "data"
 WORDS = (
     "reproduced",
     "partly",

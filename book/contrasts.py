@@ -8,7 +8,7 @@ from functools import cache
 from itertools import product
 
 import numpy as np
-from cells import METHODS, NETWORKS, printed
+from cells import METHODS, NETWORKS, SEEDS, printed
 from evidence import (
     LEVEL,
     Outcome,
@@ -26,7 +26,6 @@ from measures import MEASURES, right
 
 from snode.experiments.gather import load_results
 
-SEEDS = range(5)
 RULES = {  # the p's of shown and of false, from differences or values d
     "more": lambda d, part: more(d, part.get("than", 0.0), part.get("margin")),
     "equal": lambda d, part: equal(d, part["margin"]),
@@ -68,9 +67,14 @@ def results(folder, profile, choices):
     return load_results(folder, profile, SEEDS, **dict(choices)).found
 
 
+def runs(choices, folder, profile):
+    """Return the results by seed of one network; choices is a dict."""
+    return results(str(folder), profile, tuple(sorted(choices.items())))
+
+
 def values(measure, choices, folder, profile):
     """Return the finite values of a measure of one network, by seed."""
-    found = results(str(folder), profile, tuple(sorted(choices.items())))
+    found = runs(choices, folder, profile)
     numbers = {seed: MEASURES[measure](result) for seed, result in found.items()}
     return {seed: float(v) for seed, v in numbers.items() if np.isfinite(v)}
 
@@ -100,8 +104,8 @@ def over_images(cell, folder, profile, seed=0):
     (float, float, float) or None
         None if a result is missing, or not kept image by image.
     """
-    runs = [results(str(folder), profile, tuple(sorted(c.items()))).get(seed) for c in cell]
-    images = [right(run) if run is not None else None for run in runs]
+    pair = [runs(choices, folder, profile).get(seed) for choices in cell]
+    images = [right(run) if run is not None else None for run in pair]
     if any(known is None for known in images):
         return None
     a, b = (100.0 * known for known in images)

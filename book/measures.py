@@ -6,6 +6,7 @@ measure.  Accuracies, R and AUCs are in points of per cent; logarithms are natur
 
 from math import log, nan
 
+import cells
 import numpy as np
 
 RADII = np.arange(1, 11) * 0.05
@@ -137,26 +138,14 @@ def miss(result):
     return float(np.median(np.abs(true - foretold) / np.abs(E - foretold)))
 
 
-def finite(value):
-    """Return the value, or NaN for None."""
-    return nan if value is None else value
+def number(*path):
+    """Return the measure that is one number, by its keys below `measurements`."""
+    return lambda result: cells.number(result, *path)
 
 
-def log_of(name, key):
-    """Return the measure that is the logarithm of one number of a part."""
-    return lambda result: float(np.log(finite(part(result, name).get(key))))
-
-
-def number(name, *keys):
-    """Return the measure that is one number of a part."""
-
-    def measure(result):
-        value = part(result, name)
-        for key in keys:
-            value = (value or {}).get(key)
-        return finite(value)
-
-    return measure
+def log_of(*path):
+    """Return the measure that is the logarithm of one number."""
+    return lambda result: float(np.log(cells.number(result, *path)))
 
 
 MEASURES = {

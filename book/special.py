@@ -9,18 +9,14 @@ from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
-from contrasts import SEEDS, name, outcome, points, results, values
+from cells import SEEDS
+from contrasts import name, outcome, points, runs, values
 from evidence import Outcome
 
 
 def networks(claim):
     """Return the choices of every network that a claim speaks of."""
     return [claim.get("plus", {}) | p for p in points(claim["over"], claim["axes"])]
-
-
-def found(choices, folder, profile):
-    """Return the results by seed of one network."""
-    return results(str(folder), profile, tuple(sorted(choices.items())))
 
 
 def baselines(claim, folder, profile):
@@ -56,7 +52,7 @@ def printed(claim, folder, profile):
 
 def common_image(claim, folder, profile):
     """Return, by seed, the least ratio of six norms over the images that fall in all networks."""
-    three = [found(choices, folder, profile) for choices in networks(claim)]
+    three = [runs(choices, folder, profile) for choices in networks(claim)]
     seeds = sorted(set.intersection(*(set(t) for t in three)))
     ratios = np.array([least_ratio([t[seed] for t in three]) for seed in seeds])
     if not len(seeds):
@@ -86,19 +82,19 @@ def perturbation_shapes(claim, folder, profile):
 
 
 def _shapes(choices, claim, folder, profile):
-    runs = {
+    there = {
         (way["method"], seed): result
         for way in claim["axes"]["three"]
-        for seed, result in found(choices | way, folder, profile).items()
+        for seed, result in runs(choices | way, folder, profile).items()
     }
     within, across, title = [], [], name((choices, None))
-    for (a, seed_a), (b, seed_b) in combinations(runs, 2):
+    for (a, seed_a), (b, seed_b) in combinations(there, 2):
         if (a == b) != (seed_a == seed_b):
             same = within if a == b else across
-            same += cosines(runs[a, seed_a], runs[b, seed_b])
-    if not runs:
+            same += cosines(there[a, seed_a], there[b, seed_b])
+    if not there:
         return Outcome(title, "missing")
-    n = min(sum((way["method"], s) in runs for s in SEEDS) for way in claim["axes"]["three"])
+    n = min(sum((way["method"], s) in there for s in SEEDS) for way in claim["axes"]["three"])
     if n < 2 or not within or not across:
         return Outcome(title, "undecided", n=n)
     gap = float(np.mean(within) - np.mean(across))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from cells import DATA, METHODS, NETWORKS, SEEDS, SOLVERS, Where, numbers, printed
-from evidence import Comparison, Printed, compare, prediction_factor
+from evidence import LEAST_SD, Comparison, Printed, compare, prediction_factor
 
 MARGIN = 0.3  # points of accuracy that do not matter, fixed before any result was there
 MARKS = {"agrees": "✓", "differs": "✗", "undecided": "?", "not run yet": "–", "not judged": "–"}
@@ -120,8 +120,7 @@ def judge(cells, margin=None):
         Of equivalence, in the cells' unit.
     """
     family = [cell for cell in cells if cell.error < inf]
-    # a deviation printed as 0.00 is one below 0.005
-    asked = [(c.paper._replace(sd=max(c.paper.sd, 0.005)), c.values) for c in family]
+    asked = [(c.paper._replace(sd=max(c.paper.sd, LEAST_SD)), c.values) for c in family]
     verdicts = iter(compare(asked, margin))
     return [c._replace(verdict=_heed(c, next(verdicts) if c.error < inf else None)) for c in cells]
 

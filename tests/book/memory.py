@@ -10,7 +10,8 @@ from snode.experiments.measure import Measured
 from snode.experiments.profiles import PROFILES
 from snode.experiments.results import Result
 
-contrasts = book("contrasts")
+claims, contrasts = map(book, ("claims", "contrasts"))
+CLAIMS = claims.load()
 
 
 def memory(monkeypatch):
@@ -25,6 +26,12 @@ def memory(monkeypatch):
     contrasts.results.cache_clear()
     yield store
     contrasts.results.cache_clear()
+
+
+def judged(number, folder="data"):
+    """Return the verdict on one claim from what has been made up."""
+    contrasts.results.cache_clear()
+    return claims.judge(CLAIMS[number], folder)
 
 
 def put(made, folder, value, change=lambda measured: None, **choices):

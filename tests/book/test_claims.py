@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from memory import memory, put, spread
+from memory import judged, memory, put, spread
 from pages import BOOK
 from synthetic import book, write
 
@@ -119,11 +119,6 @@ def test_nothing_is_run_yet(tmp_path):
 @pytest.fixture
 def made(monkeypatch):
     yield from memory(monkeypatch)
-
-
-def judged(number, folder="data"):
-    contrasts.results.cache_clear()
-    return claims.judge(CLAIMS[number], folder)
 
 
 def ce_cells(made, folder, lead, seeds=3, sd=0.0002, nets=("tanh", "relu")):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from memory import full, memory, put, spread
+from memory import full, judged, memory, put, spread
 from synthetic import book
 
 pytestmark = pytest.mark.numpy_only
@@ -16,11 +16,6 @@ NETS = [(a, loss) for a in ("tanh", "relu") for loss in ("l2", "ce")]
 @pytest.fixture
 def made(monkeypatch):
     yield from memory(monkeypatch)
-
-
-def judged(number, folder="data"):
-    contrasts.results.cache_clear()
-    return claims.judge(CLAIMS[number], folder)
 
 
 # ---------------------------------------------------------------- measures
