@@ -54,7 +54,7 @@ class Euler:
         """
         W, b, h = weights.W, weights.b, weights.h
         array_module(W, x0)
-        step = _forward_step(self.activation)
+        step = _forward_step(self.activation, keep)
         x, slope = states(len(W) + 1, x0, keep), states(len(W), x0, keep)
         x[0][...] = x0
         for l in range(len(W)):
@@ -184,8 +184,8 @@ def _products(A, B):
 
 
 @cache
-def _forward_step(activation):
-    """Return the step of (1), x_next = x + h sigma(a + b), which also keeps sigma'(a + b)."""
+def _forward_step(activation, keep=True):
+    """Return the step of (1), x_next = x + h sigma(a), which also keeps sigma'(a) for (2), (8)."""
 
     @elementwise(
         "T x, T u, T b, T h",
@@ -193,7 +193,10 @@ def _forward_step(activation):
         f"T a = u + b, sigma, slope; {activation.cuda} x_next = x + h * sigma; slope_out = slope;",
     )
     def forward_step(x, u, b, h, x_next, slope):
-        sigma, slope[...] = activation(u + b)
+        a = u + b
+        sigma = activation.sigma(a)
+        if keep:
+            slope[...] = activation.slope(a, sigma)
         np.add(x, h * sigma, out=x_next)
 
     return forward_step

@@ -29,38 +29,52 @@ class Activation:
     ----------
     name : str
         For messages and result files.
-    function : callable
-        Maps a, an array of any shape, to (sigma(a), sigma'(a)) of the same shape.
+    sigma : callable
+        Maps a, an array of any shape, to sigma(a) of the same shape.
+    slope : callable
+        Maps a and sigma(a) to sigma'(a) of the same shape: often the value tells the derivative.
     cuda : str
         The same in CUDA: sets `sigma` and `slope` from `a`.  Trusts its input.
     """
 
     name: str
-    function: Callable
+    sigma: Callable
+    slope: Callable
     cuda: str
 
     def __call__(self, a):
         """Return sigma(a) and sigma'(a), arrays of a's shape.  Eq. (1); trusts its input."""
-        return self.function(a)
+        sigma = self.sigma(a)
+        return sigma, self.slope(a, sigma)
 
 
 def _tanh(a):
-    sigma = array_module(a).tanh(a)
-    return sigma, 1 - sigma * sigma
+    return array_module(a).tanh(a)
+
+
+def _tanh_slope(a, sigma):
+    return 1 - sigma * sigma
 
 
 def _relu(a):
-    slope = (a > 0).astype(a.dtype)  # the derivative of ReLU, 0 at the kink
-    return a * slope, slope
+    return array_module(a).maximum(a, 0)
+
+
+def _relu_slope(a, sigma):
+    return (a > 0).astype(a.dtype)  # the derivative of ReLU, 0 at the kink
 
 
 def _identity(a):
-    return a, array_module(a).ones_like(a)
+    return a
 
 
-tanh = Activation("tanh", _tanh, "sigma = tanh(a); slope = 1 - sigma * sigma;")
-relu = Activation("relu", _relu, "slope = a > 0; sigma = a * slope;")
-identity = Activation("identity", _identity, "sigma = a; slope = 1;")
+def _identity_slope(a, sigma):
+    return array_module(a).ones_like(a)
+
+
+tanh = Activation("tanh", _tanh, _tanh_slope, "sigma = tanh(a); slope = 1 - sigma * sigma;")
+relu = Activation("relu", _relu, _relu_slope, "slope = a > 0; sigma = a * slope;")
+identity = Activation("identity", _identity, _identity_slope, "sigma = a; slope = 1;")
 ACTIVATIONS = {activation.name: activation for activation in (tanh, relu, identity)}
 
 

@@ -84,7 +84,7 @@ class RK45:
 
         def rate(t, x):
             W, b = at(t)
-            return self.activation(W @ x + b)[0]
+            return self.activation.sigma(W @ x + b)
 
         return solve(rate, (0.0, weights.horizon), x0, self.rtol, self.atol, keep=keep)
 
