@@ -20,7 +20,7 @@ from snode.experiments.training import summary, train
 from snode.machine import keep_freed_memory
 
 HELP = {
-    "dataset": "digits (8x8, comes with scikit-learn) or MNIST",
+    "dataset": "digits (8x8, comes with scikit-learn), MNIST or Fashion-MNIST",
     "activation": "sigma of equation (1)",
     "loss": "l2: mu1 = 1; ce: cross-entropy with mu2 = 1, mu3 = 0.4",
     "method": "the optimiser; rmsprop is what the paper calls SGD",

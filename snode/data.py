@@ -1,4 +1,4 @@
-"""Images as columns: MNIST on 14 by 14 pixels and scikit-learn's digits, with seeded batches.
+"""Images as columns: (Fashion-)MNIST on 14 by 14 pixels and scikit-learn's digits, in batches.
 
 Resampling (Sec. 5, "linearly resample"): an image X becomes R X R^T.  The rows of R hold the
 triangle filter (1, 3, 3, 1)/8, at the mirrored edges (4, 3, 1)/8; this is the antialiased linear
@@ -19,7 +19,8 @@ import numpy as np
 from snode import mnist
 from snode.arrays import generator
 
-SHAPES = {"digits": (8, 8), "mnist14": (14, 14), "mnist28": (28, 28)}
+SHAPES = {"digits": (8, 8)}
+SHAPES |= {f"{name}{side}": (side, side) for name in ("mnist", "fashion") for side in (14, 28)}
 INPUT_RANGES = ((0.0, -1.0), (0.0, 1.0))
 DTYPES = (np.dtype("float32"), np.dtype("float64"))
 FILTERS = {"triangle": np.array([1, 3, 3, 1]) / 8, "mean": np.array([1, 1]) / 2}
@@ -85,11 +86,12 @@ def load(name, input_range=(0.0, -1.0), resample="triangle", dtype=np.float32):
     name : str
         ``"digits"``: 1,797 real 8 by 8 digits that come with scikit-learn, 1,400 for training;
         ``"mnist14"``: MNIST, 60,000 and 10,000 images, resampled to 14 by 14;
-        ``"mnist28"``: the same in their own size.
+        ``"mnist28"``: the same in their own size;
+        ``"fashion14"``, ``"fashion28"``: Fashion-MNIST, clothes in place of digits, likewise.
     input_range : tuple of 2 float
         (paper, ink): the values of an empty and of a full pixel, (0, -1) or (0, 1).
     resample : str
-        ``"triangle"`` or ``"mean"``; used by ``"mnist14"``, the only set that is resampled.
+        ``"triangle"`` or ``"mean"``; used by ``"mnist14"`` and ``"fashion14"`` alone.
     dtype : numpy dtype
         float32 or float64.
 
@@ -100,9 +102,9 @@ def load(name, input_range=(0.0, -1.0), resample="triangle", dtype=np.float32):
     Raises
     ------
     ValueError
-        If an argument is not one of those named, or a file of MNIST has a wrong content.
+        If an argument is not one of those named, or a file has a wrong content.
     OSError
-        If a file of MNIST is missing and cannot be had; see ``snode.mnist``.
+        If a file is missing and cannot be had; see ``snode.mnist``.
     """
     if name not in SHAPES:
         raise ValueError(f"name: expected one of {', '.join(SHAPES)}, got {name!r}")
@@ -110,11 +112,12 @@ def load(name, input_range=(0.0, -1.0), resample="triangle", dtype=np.float32):
         raise ValueError(f"input_range: expected (0.0, -1.0) or (0.0, 1.0), got {input_range!r}")
     dtype = _check_dtype(dtype)
     R = resampling_matrix(resample).astype(dtype)  # for every set: it refuses an unknown filter
-    R = R if name == "mnist14" else None
+    R = R if name.endswith("14") else None
     if name == "digits":
         parts, full = _digits(), 16
     else:
-        parts, full = map(mnist.images_and_labels, ("train", "t10k")), 255
+        source = mnist.FASHION if name.startswith("fashion") else mnist.MNIST
+        parts, full = (mnist.images_and_labels(part, source) for part in ("train", "t10k")), 255
     train, test = (
         Split(_columns(images, full, R, input_range, dtype), labels.astype(np.int64))
         for images, labels in parts

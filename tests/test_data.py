@@ -22,21 +22,27 @@ both_filters = pytest.mark.parametrize("resample", ["triangle", "mean"])
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """Stand-ins for the four files, {name: content}, with 6 and 4 random images."""
+    """Stand-ins for the four files, {name: content}, with 6 and 4 random images.
+
+    Those of Fashion-MNIST are named "fashion/..." and hold other images.
+    """
     rng, contents = np.random.default_rng(0), {}
-    for name, old in mnist.FILES.items():
-        shape = (6 if "train" in name else 4, *old.shape[1:])
-        array = rng.integers(0, 256 if "images" in name else 10, shape, dtype=np.uint8)
-        header = bytes([0, 0, 8, len(shape)]) + np.array(shape, ">u4").tobytes()
-        contents[name] = header + array.tobytes()
-        sha256 = hashlib.sha256(contents[name]).hexdigest()
-        monkeypatch.setitem(mnist.FILES, name, mnist.File(shape, 1, sha256))
+    for source in (mnist.MNIST, mnist.FASHION):
+        for name, old in source.files.items():
+            shape = (6 if "train" in name else 4, *old.shape[1:])
+            array = rng.integers(0, 256 if "images" in name else 10, shape, dtype=np.uint8)
+            content = bytes([0, 0, 8, len(shape)]) + np.array(shape, ">u4").tobytes()
+            content += array.tobytes()
+            contents[str(Path(source.folder, name))] = content
+            sha256 = hashlib.sha256(content).hexdigest()
+            monkeypatch.setitem(source.files, name, mnist.File(shape, 1, sha256))
     return contents
 
 
 @pytest.fixture
 def folder(tiny, tmp_path, monkeypatch):
     """A folder of the user's with the stand-ins, two of them compressed."""
+    (tmp_path / "fashion").mkdir()
     for name, content in tiny.items():
         if "images" in name:
             (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content))
@@ -66,7 +72,10 @@ def mirrors(tiny, tmp_path, monkeypatch):
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     home = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setattr(mnist, "MIRRORS", (f"{home}/one/", f"{home}/two/"))
+    for name in ("MNIST", "FASHION"):
+        old = getattr(mnist, name)
+        mirrors = tuple(f"{home}{Path('/', k, old.folder)}/" for k in ("one", "two"))
+        monkeypatch.setattr(mnist, name, old._replace(mirrors=mirrors))
     monkeypatch.setattr(mnist, "cache", lambda: tmp_path / "cache")
     monkeypatch.delenv("SNODE_DATA", raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -136,6 +145,40 @@ def test_mnist28_is_not_resampled(folder, tiny):
     np.testing.assert_array_equal(x.T.ravel(), raw / 255)
 
 
+@pytest.mark.parametrize("size", [14, 28])
+def test_fashion_comes_from_its_own_folder(folder, size, tiny):
+    clothes, digits = (data.load(f"{name}{size}", (0, 1)) for name in ("fashion", "mnist"))
+    assert clothes.name == f"fashion{size}" and clothes.shape == (size, size)
+    assert clothes.test.labels.tolist() == list(tiny["fashion/t10k-labels-idx1-ubyte"][8:])
+    assert (
+        clothes.train.x.shape == digits.train.x.shape and (clothes.train.x != digits.train.x).any()
+    )
+    (folder / "fashion" / LABELS).write_bytes(tiny[LABELS])  # the other set's, of the same name
+    with pytest.raises(ValueError, match="is not Fashion-MNIST's train-labels.* sha256 .*zalando"):
+        data.load(f"fashion{size}")
+    (folder / "fashion" / LABELS).unlink()
+    with pytest.raises(FileNotFoundError, match=f"no fashion/{LABELS} or {LABELS}.gz in that fol"):
+        data.load(f"fashion{size}")
+
+
+def test_fashion_is_fetched_into_its_own_folder(mirrors, capsys):
+    fetched = data.load("fashion28")
+    said = capsys.readouterr().err
+    assert said.count("Downloading") == 8 and f"to {mnist.cache() / 'fashion'}" in said
+    assert len(list((mnist.cache() / "fashion").iterdir())) == 4 == len(mnist.FASHION.files)
+    assert not list(mnist.cache().glob("*.gz"))
+    mirrors.clear()
+    np.testing.assert_array_equal(data.load("fashion28").test.x, fetched.test.x)
+
+
+def test_the_known_checksums_are_eight_different_ones():
+    files = [*mnist.MNIST.files.items(), *mnist.FASHION.files.items()]
+    assert len({file.sha256 for _, file in files}) == 8
+    assert all(len(bytes.fromhex(file.sha256)) == 32 and file.download > 4000 for _, file in files)
+    assert all(file.shape[0] == (60_000 if "train" in name else 10_000) for name, file in files)
+    assert all(file.shape[1:] == ((28, 28) if "images" in name else ()) for name, file in files)
+
+
 @both_filters
 @pytest.mark.parametrize("name", data.SHAPES)
 def test_ranges_and_precisions_agree_exactly(folder, name, resample, monkeypatch):
@@ -168,7 +211,10 @@ def test_digits_are_whole_and_their_split_is_frozen():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "mnist"}, "name: expected one of digits, mnist14, mnist28, got 'mnist'"),
+        (
+            {"name": "mnist"},
+            "name: expected one of digits, mnist14, mnist28, fashion14, fashion28, got 'mnist'",
+        ),
         ({"input_range": (-1, 1)}, r"expected \(0.0, -1.0\) or \(0.0, 1.0\), got \(-1, 1\)"),
         ({"input_range": 1}, "input_range: expected"),
         ({"resample": "cubic"}, "resample: expected one of triangle, mean, got 'cubic'"),
@@ -278,7 +324,7 @@ def test_an_unreadable_file_is_named(folder, monkeypatch):
 
     monkeypatch.setattr(mnist.Path, "read_bytes", refuse)
     with pytest.raises(OSError, match=f"{IMAGES}.gz cannot be read .Permission denied"):
-        mnist.read(IMAGES)
+        mnist.read(IMAGES, mnist.MNIST)
 
 
 def test_unknown_names_are_refused():
@@ -295,7 +341,7 @@ def test_the_second_mirror_helps_and_the_cache_is_used_again(mirrors, capsys):
     first = data.load("mnist14")
     said = capsys.readouterr().err
     assert "/one/" in said and f"/two/{IMAGES}.gz (1 bytes) to {mnist.cache()}" in said
-    assert {f.name for f in mnist.cache().iterdir()} == {f"{name}.gz" for name in mnist.FILES}
+    assert {f.name for f in mnist.cache().iterdir()} == {f"{name}.gz" for name in mnist.MNIST.files}
     mirrors.clear()
     np.testing.assert_array_equal(data.load("mnist14").train.x, first.train.x)
     assert capsys.readouterr().err == ""
@@ -306,15 +352,15 @@ def test_a_download_that_is_not_the_file_leaves_nothing(mirrors, tiny, served):
     mirrors[f"/one/{IMAGES}.gz"] = gzip.compress(tiny[IMAGES][:-1])
     mirrors[f"/two/{IMAGES}.gz"] = served
     with pytest.raises(OSError, match="no mirror.* 4,719 bytes, expected 4,720;.*/two/") as caught:
-        mnist.read(IMAGES)
+        mnist.read(IMAGES, mnist.MNIST)
     assert "set SNODE_DATA" in str(caught.value) and "\n" not in str(caught.value)
     assert list(mnist.cache().iterdir()) == []
 
 
 def test_no_network(mirrors, monkeypatch):
-    monkeypatch.setattr(mnist, "MIRRORS", ("http://127.0.0.1:1/", "http://127.0.0.1:2/"))
+    nowhere = mnist.MNIST._replace(mirrors=("http://127.0.0.1:1/", "http://127.0.0.1:2/"))
     with pytest.raises(OSError, match="no mirror.*:1/.*Connection.*:2/.*check the network"):
-        mnist.read(LABELS)
+        mnist.read(LABELS, nowhere)
     assert list(mnist.cache().iterdir()) == []
 
 
@@ -322,13 +368,13 @@ def test_a_bad_file_in_the_cache_is_not_replaced_silently(mirrors):
     mnist.cache().mkdir()
     (mnist.cache() / f"{LABELS}.gz").write_bytes(b"half")
     with pytest.raises(ValueError, match=f"{LABELS}.gz is not MNIST's.*delete it and load again"):
-        mnist.read(LABELS)
+        mnist.read(LABELS, mnist.MNIST)
 
 
 def test_a_cache_that_cannot_be_written_is_named(mirrors, monkeypatch):
     mnist.cache().write_bytes(b"a file where the folder should be")
     with pytest.raises(OSError, match="cache.* is not a folder that can be written .*SNODE_DATA"):
-        mnist.read(LABELS)
+        mnist.read(LABELS, mnist.MNIST)
     mnist.cache().unlink()
 
     def refuse(**options):
@@ -336,7 +382,7 @@ def test_a_cache_that_cannot_be_written_is_named(mirrors, monkeypatch):
 
     monkeypatch.setattr(tempfile, "TemporaryDirectory", refuse)
     with pytest.raises(OSError, match="can be written .Permission denied.*set SNODE_DATA"):
-        mnist.read(LABELS)
+        mnist.read(LABELS, mnist.MNIST)
 
 
 # The true files
