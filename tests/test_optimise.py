@@ -130,6 +130,29 @@ def test_all_gammas_agree_on_a_quadratic(quadratic, gamma, gamma_norm):
     assert error(optimiser.update(*quadratic), usual) < 1e-10  # with L = 1, S is a number
 
 
+def linear_cg(weights, x0, y, rounds):
+    """Hestenes and Stiefel's method for U = (W, b), a row each: the quadratic has the Hessian M."""
+    x0, W, b, h = to_numpy(x0), to_numpy(weights.W[0]), to_numpy(weights.b[0]), weights.h
+    target = np.concatenate([to_numpy(y), np.zeros((3, 25))]) - x0
+    x, U = np.concatenate([x0, np.ones((1, 25))]), np.concatenate([W, b], axis=1)
+    M = h * h * x @ x.T / 25
+    r = h * target @ x.T / 25 - U @ M
+    d = r
+    for _ in range(rounds):
+        alpha = np.vdot(r, r) / np.vdot(d, d @ M)
+        U, r, old = U + alpha * d, r - alpha * d @ M, r
+        d = r + np.vdot(r, r) / np.vdot(old, old) * d
+    return U
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 3, 5])
+@pytest.mark.parametrize("gamma", CONJUGATE)
+def test_on_a_quadratic_ncg_is_linear_cg(quadratic, gamma, rounds):
+    result = NCG(Euler(identity), SQUARES, rounds, gamma=gamma).update(*quadratic)
+    U = np.concatenate([to_numpy(result.W[0]), to_numpy(result.b[0])], axis=1)
+    assert np.abs(U - linear_cg(*quadratic, rounds)).max() < 1e-10
+
+
 def test_steepest_descent_takes_longer(quadratic):
     log = []
     NCG(Euler(identity), SQUARES, 7, gamma="steepest-descent").update(*quadratic, log.append)
