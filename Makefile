@@ -14,7 +14,7 @@ OMP_NUM_THREADS ?= 1
 TQDM_DISABLE ?= 1
 export OPENBLAS_NUM_THREADS OMP_NUM_THREADS TQDM_DISABLE
 
-.PHONY: help book test notebooks html lint bench mutants screenshots clean
+.PHONY: help book test notebooks html pdf networks release links lint bench mutants screenshots student clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /	/' | expand -t 12
@@ -33,11 +33,25 @@ test: html ## unit tests, every notebook against its committed outputs, a build 
 	  --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg
 
 notebooks: $(READY) ## make the notebooks whose text twin has changed (FORCE=1: all of them)
+	@$(BIN)/python book/_tools/colab.py
 	@$(BIN)/python book/_tools/notebooks.py --jobs $(JOBS) $(if $(FORCE),--all)
 
 html: $(READY) ## render the committed notebooks; a warning is an error
 	@$(BIN)/jupyter-book build -q --all -W -n --keep-going . >/dev/null
 	@echo "The committed pages: $(CURDIR)/_build/html/index.html"
+
+pdf: $(READY) ## the whole book as one PDF; needs xelatex and latexmk
+	@sh book/_tools/pdf.sh "$(BIN)"
+
+# RUNS: folders of finished runs, each with its result and weights.npz
+networks: $(READY) ## round the trained networks in the folders RUNS and list them for readers
+	@$(BIN)/python book/_tools/networks.py $(RUNS)
+
+release: html pdf student ## what a release offers, in _build/release: PDF, archives, networks, checksums
+	@$(BIN)/python book/_tools/release.py
+
+links: $(READY) ## visit every link of the book
+	@$(BIN)/jupyter-book build -q --all --builder linkcheck .
 
 lint: $(READY) ## style
 	$(BIN)/ruff check .
@@ -65,6 +79,10 @@ mutants: $(READY) ## change every formula, a test must notice; about an hour (MU
 screenshots: html ## every page as a picture, desktop and phone, light and dark (PAGES=names: some)
 	@$(BIN)/python -m pip install -qq -c constraints.txt -e '.[browser]'
 	@$(BIN)/python book/_tools/screenshots.py $(if $(HEIGHT),--height $(HEIGHT)) $(PAGES)
+
+student: $(READY) ## the notebooks without solutions, for a class: _build/student
+	@rm -rf _build/student
+	@$(BIN)/python book/_tools/student.py
 
 clean: ## remove what make has made, except the environment
 	rm -rf _build mutants build snode.egg-info .pytest_cache .ruff_cache

@@ -52,8 +52,42 @@ def test_constraints_freeze_the_indirect_requirements_only():
 def test_environment_is_python_pip_and_the_extras():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     python, pip, wheels = environment["dependencies"]
-    assert python == "python" + PROJECT["requires-python"] and pip == "pip"
+    low = re.match(r">=([\d.]+),", PROJECT["requires-python"])[1]
+    assert python == f"python={low}" and pip == "pip"
     assert wheels == {"pip": ["-c constraints.txt", "-e .[book,test]"]}
+
+
+def test_make_help_lists_every_target():
+    makefile = (ROOT / "Makefile").read_text()
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.M)[1].split()
+    assert phony == re.findall(r"^([a-z]+):.* ## ", makefile, re.M)
+
+
+def workflows():
+    folder = ROOT / ".github/workflows"
+    return {path.stem: yaml.safe_load(path.read_text()) for path in folder.glob("*.yml")}
+
+
+def test_workflows_call_targets_that_exist():
+    targets = set(re.findall(r"^([a-z]+):.* ## ", (ROOT / "Makefile").read_text(), re.M))
+    steps = [s for flow in workflows().values() for j in flow["jobs"].values() for s in j["steps"]]
+    called = re.findall(r"\bmake (\w+)", "\n".join(step.get("run", "") for step in steps))
+    assert {"lint", "test", "html", "release", "links"} <= set(called) <= targets
+
+
+def test_workflows_may_write_only_where_they_publish():
+    for name, flow in workflows().items():
+        assert flow["permissions"] == {"contents": "read"}, name
+        jobs = {k for k, job in flow["jobs"].items() if "permissions" in job}
+        assert jobs <= {"pages": {"deploy"}, "release": {"release"}}.get(name, set())
+
+
+def test_the_pdf_asks_for_what_the_release_installs():
+    script = (ROOT / "book/_tools/pdf.sh").read_text()
+    wanted = re.search(r'^packages="(.*)"$', script, re.M)[1].split()
+    steps = workflows()["release"]["jobs"]["release"]["steps"]
+    (install,) = (s["run"] for s in steps if "apt-get" in s.get("run", ""))
+    assert set(wanted) <= set(install.split())
 
 
 def test_the_environment_script_knows_the_range_of_pythons():

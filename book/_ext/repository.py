@@ -1,19 +1,28 @@
 """Links to the repository, if the book has one.
 
-The environment variable ``SNODE_REPOSITORY_URL`` (``https://github.com/owner/name``) adds the
-buttons *Repository*, *Suggest edit*, *Open issue*, *Binder* and *Colab* to the pages.  Without it
-there is none, and the book names no address.  *Suggest edit* opens a chapter's text twin: nobody
-edits a notebook's JSON by hand.
+Its address, ``https://github.com/owner/name``, is ``Repository`` under ``project.urls`` in
+pyproject.toml; the environment variable ``SNODE_REPOSITORY_URL`` goes before it, also when it is
+empty.  An address adds the buttons *Repository*, *Suggest edit*, *Open issue*, *Binder* and *Colab*
+to the pages.  Without it there is none, and the book names no address.  *Suggest edit* opens a
+chapter's text twin: nobody edits a notebook's JSON by hand.
 """
 
 import os
 import re
+import tomllib
 from pathlib import Path
 
 from sphinx.errors import ExtensionError
 
 VARIABLE = "SNODE_REPOSITORY_URL"
+PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 BUTTONS = ("use_repository_button", "use_edit_page_button", "use_issues_button")
+
+
+def address(project=PROJECT):
+    """The repository's address without a slash at its end, or "" if there is none."""
+    urls = tomllib.loads(project.read_text(encoding="utf-8"))["project"].get("urls", {})
+    return os.environ.get(VARIABLE, urls.get("Repository", "")).rstrip("/")
 
 
 def theme_options(url):
@@ -30,7 +39,7 @@ def theme_options(url):
 
 
 def set_theme_options(app, config):
-    config.html_theme_options.update(theme_options(os.environ.get(VARIABLE, "").rstrip("/")))
+    config.html_theme_options.update(theme_options(address()))
 
 
 def edit_the_text_twin(app, pagename, templatename, context, doctree):

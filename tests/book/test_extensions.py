@@ -121,6 +121,17 @@ def test_an_address_that_is_none_is_refused(url):
         theme_options(url)
 
 
+def test_address_of_the_project_unless_a_variable_says_otherwise(tmp_path, monkeypatch):
+    address = extension("repository").address
+    (tmp_path / "named.toml").write_text(f'[project.urls]\nRepository = "{URL}/"\n')
+    (tmp_path / "nameless.toml").write_text('[project]\nname = "snode"\n')
+    monkeypatch.delenv("SNODE_REPOSITORY_URL", raising=False)
+    assert address(tmp_path / "named.toml") == URL and address(tmp_path / "nameless.toml") == ""
+    for variable in ("https://github.com/a/fork", ""):
+        monkeypatch.setenv("SNODE_REPOSITORY_URL", variable)
+        assert address(tmp_path / "named.toml") == variable
+
+
 def test_colab_only_for_github():
     assert "colab_url" in theme_options(URL)["launch_buttons"]
     assert "colab_url" not in theme_options("https://gitlab.com/a/b")["launch_buttons"]
