@@ -6,18 +6,20 @@ Source: paper/claims.toml and the verdicts of `claims`; nothing about a verdict 
 from collections import Counter
 from html import escape
 from pathlib import Path
-from re import sub
+from re import match, search
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 from claims import WORDS
 from evidence import Verdict
+from tables import html_row
 
 BOOK = Path(__file__).parent
 MARKS = dict(zip(WORDS, ("✓", "◐", "✗", "?", "…", "–"), strict=True))
 COLOURS = dict(
     zip(WORDS, ("#009E73", "#56B4E9", "#D55E00", "#CC79A7", "#bbbbbb", "#dddddd"), strict=True)
 )
+LEVELS = ("test accuracy", "training accuracy", "R", "AUC own", "AUC ensemble")
 SAID = {"shown": "shown", "false": "shown false", "undecided": "open", "missing": "not run"}
 
 
@@ -55,7 +57,7 @@ class Cells(NamedTuple):
     def _repr_html_(self):
         heads, *rows = self.rows()
         head = "".join(f'<th scope="col">{text}</th>' for text in heads)
-        body = "".join(_row(texts) for texts in rows)
+        body = "".join(html_row(texts) for texts in rows)
         return (
             '<table class="table numbers">'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -94,17 +96,33 @@ def numbers(claim, verdict):
     """Return what a verdict rests on: sentence, range of the means (of one kind), seeds."""
     kinds = {part["statistic"] for part in claim.get("part", ())} | {claim.get("table")} - {None}
     means = [outcome.mean for outcome in verdict.numbers if outcome.mean is not None]
-    ends = dict.fromkeys(f"{v:.3g}" for v in (min(means), max(means))) if means else ()
-    span = f"; {' … '.join(ends)}" if ends and len(kinds) <= 1 and "table3" not in kinds else ""
+    ends = dict.fromkeys(map(short, (min(means), max(means)))) if means else ()
+    alike = len(kinds) <= 1 and "table3" not in kinds
+    span = f"; {' … '.join(ends)}{unit(claim)}" if ends and alike else ""
     return f"{verdict.sentence}{span}{f'; n = {verdict.n}' if verdict.n else ''}"
+
+
+def unit(claim):
+    """Return what the numbers behind a verdict count, with a space; nothing for pure numbers."""
+    part = claim.get("part", [{}])[0]
+    statistic = part.get("statistic", "")
+    if statistic.startswith("log "):
+        return " (logarithm)"
+    if statistic in LEVELS and "minus" not in part:
+        return " %"
+    in_points = search("accuracy|solver|^fall|^AUC", statistic) or statistic in LEVELS
+    return " points" if in_points or claim.get("compute") in ("baselines", "printed") else ""
 
 
 def _page(claim):
     """Return a link to the page that discusses the claim, if that page is there."""
-    page = claim["page"]
-    there = any((BOOK / f"{page}{kind}").exists() for kind in (".ipynb", ".md"))
-    title = sub("^0?([0-9]+)_([0-9])_", r"\1.\2 ", page).lstrip("0").replace("_", " ")
-    return f' → <a href="{page}.html">{title}</a>' if there else ""
+    page = BOOK / "text" / f"{claim['page']}.md"
+    if not page.exists():
+        return ""
+    title = search("(?m)^# (.*)", page.read_text(encoding="utf-8"))[1]
+    place = match("([0-9.]+|[A-D]) ", title)
+    kind = "chapter" if title[0].isdigit() else "appendix"
+    return f' → <a href="{page.stem}.html">{f"{kind} {place[1]}" if place else title}</a>'
 
 
 def _texts(outcome):
@@ -113,17 +131,16 @@ def _texts(outcome):
     return outcome.name, ours, str(outcome.n), SAID[outcome.word], paper
 
 
-def _row(texts):
-    first, *rest = map(escape, texts)
-    return f'<tr><th scope="row">{first}</th>{"".join(f"<td>{t}</td>" for t in rest)}</tr>'
-
-
 def interval(mean, low, high):
     """Return a mean and its limits as text, three digits."""
     if mean is None:
         return ""
-    text = f"{mean:.3g}"
-    return text if low is None else f"{text} [{low:.3g}, {high:.3g}]"
+    return short(mean) if low is None else f"{short(mean)} [{short(low)}, {short(high)}]"
+
+
+def short(value):
+    """Return a number as text, three digits and a true minus sign."""
+    return f"{value:.3g}".replace("-", "−")
 
 
 def picture(claims, verdicts):

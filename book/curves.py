@@ -121,7 +121,9 @@ def empty(ax):
 
 
 def same_scale(axes):
-    """Give all panels the limits of y that hold what each of them shows."""
-    limits = [ax.get_ylim() for ax in axes if any(len(line.get_ydata()) for line in ax.lines)]
-    for ax in axes if limits else ():
-        ax.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
+    """Give all panels, the empty ones too, the limits that hold what each of them shows."""
+    drawn = [ax for ax in axes if any(len(line.get_ydata()) for line in ax.lines)]
+    for name in ("x", "y") if drawn else ():
+        lows, highs = zip(*(getattr(ax, f"get_{name}lim")() for ax in drawn), strict=True)
+        for ax in axes:
+            ax.set(**{f"{name}lim": (min(lows), max(highs))})

@@ -1,4 +1,4 @@
-"""Figures 11 and 13 to 15 of the paper: images, with noise and with perturbations that fool.
+"""Figures 13 to 15 of the paper: images with perturbations that fool.
 
 Where a clean image is not kept, only the perturbation is drawn; see `examples`.  Each perturbation
 fills the scale of its colours; the number below it is its norm.
@@ -11,36 +11,9 @@ from curves import GREY, MISSING, Drawn, mean
 from examples import ATTACKS, FIGURE_13, FIGURES_14_15, examples
 from plots import show_digits, show_signed
 
-from snode.data import SHAPES, load
-from snode.perturbed import noise_like
+from snode.data import SHAPES
 
 PAIR = ("own", "pgd")  # attacks of Fig. 13
-
-
-def figure_11(seed=0, levels=(0.0, 0.03, 0.08, 0.13, 0.2)):
-    """Draw Figure 11: one image under growing noise, live, on scikit-learn's digits.
-
-    Parameters
-    ----------
-    seed : int
-        Of the noise.
-    levels : sequence of float
-        Standard deviations, where ink - paper = 1.
-
-    Returns
-    -------
-    Drawn
-        Numbers: |noise| / |x| at each level.
-    """
-    x = load("digits", dtype=np.float64).test.x[:, 3:4]
-    noisy = [x + level * noise_like(x, 1.0, seed) for level in levels]
-    figure, axes = plt.subplots(1, len(levels), figsize=(6.4, 1.7))
-    for ax, image, level in zip(axes, noisy, levels, strict=True):
-        show_signed(ax, image[:, 0], SHAPES["digits"])
-        ax.set_title(f"σ = {level:g}", fontsize=10)
-    ratios = [float(np.linalg.norm(image - x) / np.linalg.norm(x)) for image in noisy]
-    names = [f"σ = {level:g}" for level in levels]
-    return Drawn(figure, {("noise / image", n): r for n, r in zip(names, ratios, strict=True)})
 
 
 def figure_13(folder=DATA, profile="paper", seeds=SEEDS):

@@ -54,7 +54,7 @@ class Cell(NamedTuple):
         ours = f"{np.mean(self.values):.2f}" if n else ""
         if n > 1:
             ours += f" ± {np.std(self.values, ddof=1):.2f}"
-        difference = f"{self.difference:+.2f}" if n else ""
+        difference = f"{self.difference:+.2f}".replace("-", "−") if n else ""
         name = f"{MARKS[word]} {self.name}"  # a phone shows the first columns only
         return (name, paper, ours, str(n), difference, word)
 
@@ -78,7 +78,7 @@ class Table(NamedTuple):
             rows.append(
                 f'<tr><th scope="rowgroup" colspan="{len(HEADS)}">{escape(group)}</th></tr>'
             )
-            rows += [_row(cell.texts()) for cell in cells]
+            rows += [html_row(cell.texts()) for cell in cells]
         return (
             f'<table class="table dataframe numbers"><caption>{escape(self.title)}</caption>'
             f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
@@ -105,9 +105,10 @@ def _line(texts, indent=""):
     return "  ".join([f"{indent + first:<19}", *cells])
 
 
-def _row(texts):
-    first, *rest = (escape(text).replace(" ", "\N{NO-BREAK SPACE}") for text in texts)
-    return f'<tr><th scope="row">{first}</th>' + "".join(f"<td>{t}</td>" for t in rest) + "</tr>"
+def html_row(texts):
+    """Return a line of a table, the first text its head."""
+    first, *rest = map(escape, texts)
+    return f'<tr><th scope="row">{first}</th>{"".join(f"<td>{t}</td>" for t in rest)}</tr>'
 
 
 def judge(cells, margin=None):

@@ -21,7 +21,7 @@ DRAWN = {
     name: function
     for module in (figures, figures_attacks, figures_images)
     for name, function in vars(module).items()
-    if name.startswith("figure_") and name != "figure_11"
+    if name.startswith("figure_")
 }
 IMAGES = ("figure_13", "figure_14", "figure_15")
 PART = [("NCG", "tanh, ℓ²"), ("NCG Sob.", "ReLU, ℓ²"), ("SGD", "tanh, CE")]
@@ -163,13 +163,6 @@ def test_pgd_has_points_only_where_a_ball_was_tried(full):
 def test_numbers_are_said_line_by_line():
     text = curves.said({("NCG", "a"): 1.26, ("NCG", "b"): None, ("SGD", "a"): 3.0})
     assert text == "NCG: a 1.3; b not run yet\nSGD: a 3.0"
-
-
-def test_figure_11_is_live_and_its_noise_has_the_size_it_says():
-    figure, numbers = figures_images.figure_11(seed=1)
-    ratios = list(numbers.values())
-    assert ratios[0] == 0 and ratios[-1] / ratios[1] == pytest.approx(0.2 / 0.03)
-    assert texts(figure).count("σ = 0.2") == 1 and len(figure.axes) == 5
 
 
 def test_figure_13_takes_the_image_of_most_similar_norms(full, all_of_it):

@@ -146,4 +146,4 @@ def test_the_board_counts_and_links(made, tmp_path):
         assert html.count("<li>") == len(part) == len(repr(board.Board(part, found)).splitlines())
         assert all(f"claims_list.html#claim-{c['number']}" in html for c in part)
     rows = board.Cells(found[21]).rows()
-    assert len(rows) == 9 and rows[1][-1].startswith("-0.12 [")
+    assert len(rows) == 9 and rows[1][-1].startswith("−0.12 [")
