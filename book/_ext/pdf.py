@@ -86,12 +86,18 @@ def set_style(app, config):
     config.latex_elements["preamble"] = style
 
 
+def use_translator(app):
+    """Only for LaTeX: the theme leaves HTML tables alone where any translator is registered."""
+    if app.builder.name == "latex":
+        app.set_translator("latex", Translator)
+
+
 def setup(app):
     from sphinx_exercise import nodes as exercises
 
     app.setup_extension("sphinx_exercise")  # before its nodes are printed in another way
     app.connect("config-inited", set_style, priority=900)
-    app.set_translator("latex", Translator)
+    app.connect("builder-inited", use_translator)
     app.add_node(exercises.exercise_enumerable_node, True, latex=(visit_exercise, depart_exercise))
     app.add_node(exercises.solution_node, True, latex=(visit_solution, depart_solution))
     app.add_post_transform(PrintedOutputs)

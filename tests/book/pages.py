@@ -19,7 +19,7 @@ project = "trial"
 root_doc = "book/index"
 exclude_patterns = ["book/text/*"]
 extensions = ["myst_nb", "sphinx_proof", "sphinx_exercise", "offline_mathjax", "paper_numbers",
-              "listing", "repository"]
+              "listing", "pdf", "repository"]
 nb_execution_mode = "off"
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 numfig = True

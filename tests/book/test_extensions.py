@@ -17,6 +17,7 @@ theme_options = extension("repository").theme_options
 
 URL = "https://github.com/owner/name"
 CHAPTER = "# 3 Model\n\n$$ x' = \\sigma(Wx + b) $$ (eq-paper-1)\n"
+TABLE = "\n| a | b |\n| - | - |\n| 1 | 2 |\n"
 LISTING = """
 ```{listing} code.py
 :pyobject: C.method
@@ -41,7 +42,7 @@ class C:
 
 def files():
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    cells = [nbformat.v4.new_markdown_cell(CHAPTER + LISTING)]
+    cells = [nbformat.v4.new_markdown_cell(CHAPTER + TABLE + LISTING)]
     notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
     return {
         "book/index.md": "# Book\n\n```{toctree}\n03_model\n```\n",
@@ -77,6 +78,11 @@ def test_pages_fetch_nothing_from_the_network(plain_site):
         page = plain_site.page(name)
         assert requests(page)
         assert not [url for url in requests(page) if re.match(r"(https?:)?//", url)]
+
+
+def test_wide_tables_scroll(plain_site):
+    """The theme wraps tables, unless some extension registers a translator of its own."""
+    assert "pst-scrollable-table-container" in plain_site.page("book/03_model")
 
 
 def test_style_sheets_fetch_nothing_from_the_network(plain_site):

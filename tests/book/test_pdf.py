@@ -69,7 +69,7 @@ def test_a_list_of_a_cell_keeps_its_words_and_their_weight():
 def tex(tmp_path_factory):
     """The LaTeX of a small book with the extensions of ours."""
     folder = tmp_path_factory.mktemp("tex")
-    conf = CONF.format(extensions=str(BOOK / "_ext")).replace('"listing",', '"listing", "pdf",')
+    conf = CONF.format(extensions=str(BOOK / "_ext"))
     conf += '\nexercise_style = "solution_follow_exercise"\n'
     output = nbformat.v4.new_output("execute_result", {"text/html": TABLE, "text/plain": "plain"})
     cell = nbformat.v4.new_code_cell("table", outputs=[output], execution_count=1)
