@@ -21,7 +21,7 @@ help: ## this list
 
 book: $(READY) ## execute copies of all chapters on this machine and render them
 	@rm -rf _build/live && mkdir -p _build/live
-	@cp -R book snode tests *.md *.yml *.toml *.cff LICENSE* _build/live/
+	@cp -R book snode tests *.md *.yml *.toml *.txt *.cff LICENSE* _build/live/
 	@echo "Executing the chapters, $(JOBS) at a time:"
 	@$(BIN)/python book/_tools/execute.py --jobs $(JOBS) _build/live/book/*.ipynb
 	@$(BIN)/jupyter-book build -q --all _build/live >/dev/null
