@@ -12,7 +12,7 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 from claims import WORDS
 from evidence import Verdict
-from tables import html_row
+from tables import html_table
 
 BOOK = Path(__file__).parent
 MARKS = dict(zip(WORDS, ("✓", "◐", "✗", "?", "…", "–"), strict=True))
@@ -56,12 +56,7 @@ class Cells(NamedTuple):
 
     def _repr_html_(self):
         heads, *rows = self.rows()
-        head = "".join(f'<th scope="col">{text}</th>' for text in heads)
-        body = "".join(html_row(texts) for texts in rows)
-        return (
-            '<table class="table numbers">'
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        )
+        return html_table(heads, rows, kind="table numbers")
 
     def rows(self):
         """Return the table's texts, its head first."""

@@ -5,9 +5,7 @@ entry's lists, on top of the profile's defaults.  A run is compared, seed by see
 that has the same network and method and otherwise the defaults.
 """
 
-from html import escape
 from itertools import product
-from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +13,7 @@ import numpy as np
 import yaml
 from cells import DATA
 from evidence import unanimous
-from tables import MARGIN
+from tables import MARGIN, html_table
 
 from snode.experiments.gather import load_results
 from snode.experiments.profiles import PROFILES
@@ -79,7 +77,6 @@ def sweep(name="choices.yaml"):
     entries = {}
     for entry, grid in content["entries"].items():
         entries[entry] = [dict(zip(grid, values)) for values in product(*grid.values())]
-        assert len(entries[entry]) == prod(map(len, grid.values()))
     return Sweep(content["profile"], content["seeds"], content["only"], entries)
 
 
@@ -155,18 +152,7 @@ class Lines(NamedTuple):
         return "\n".join(line.rstrip() for line in lines)
 
     def _repr_html_(self):
-        head = "".join(f'<th scope="col">{escape(text)}</th>' for text in self.heads)
-        body = "".join(self._row(row) for row in self.rows)
-        return (
-            '<table class="table dataframe numbers">'
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        )
-
-    def _row(self, row):
-        first, *rest = map(escape, row)
-        if not rest:
-            return f'<tr><th scope="rowgroup" colspan="{len(self.heads)}">{first}</th></tr>'
-        return f'<tr><th scope="row">{first}</th>{"".join(f"<td>{t}</td>" for t in rest)}</tr>'
+        return html_table(self.heads, self.rows)
 
 
 def ablation(folder=DATA, name="choices.yaml"):

@@ -72,17 +72,10 @@ class Table(NamedTuple):
         return "\n".join(lines)
 
     def _repr_html_(self):
-        head = "".join(f'<th scope="col">{text}</th>' for text in HEADS)
         rows = []
         for group, cells in self._groups():
-            rows.append(
-                f'<tr><th scope="rowgroup" colspan="{len(HEADS)}">{escape(group)}</th></tr>'
-            )
-            rows += [html_row(cell.texts()) for cell in cells]
-        return (
-            f'<table class="table dataframe numbers"><caption>{escape(self.title)}</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-        )
+            rows += [(group,), *(cell.texts() for cell in cells)]
+        return html_table(HEADS, rows, title=self.title)
 
     def _groups(self):
         names = dict.fromkeys(cell.group for cell in self.cells)
@@ -105,9 +98,19 @@ def _line(texts, indent=""):
     return "  ".join([f"{indent + first:<19}", *cells])
 
 
-def html_row(texts):
-    """Return a line of a table, the first text its head."""
+def html_table(heads, rows, kind="table dataframe numbers", title=""):
+    """Return a table as HTML; the first text of a row is its head, a row of one text a heading."""
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
+    caption = f"<caption>{escape(title)}</caption>" if title else ""
+    body = "".join(_html_row(row, len(heads)) for row in rows)
+    inside = f"{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f'<table class="{kind}">{inside}</table>'
+
+
+def _html_row(texts, width):
     first, *rest = map(escape, texts)
+    if not rest:
+        return f'<tr><th scope="rowgroup" colspan="{width}">{first}</th></tr>'
     return f'<tr><th scope="row">{first}</th>{"".join(f"<td>{t}</td>" for t in rest)}</tr>'
 
 

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from snode import mnist
 from snode.experiments.runs import Run
 from snode.experiments.storage import read_arrays
 from snode.network import Weights
@@ -107,9 +108,7 @@ def fetch(name, repository=None):
 
 def cache():
     """Return the folder of downloaded networks, a path.  Source: pooch; trusts its input."""
-    import pooch
-
-    return Path(pooch.os_cache("snode")) / "networks"
+    return mnist.cache() / "networks"
 
 
 def address(repository=None):

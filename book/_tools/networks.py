@@ -18,6 +18,7 @@ import numpy as np
 
 from snode.experiments import results, runs
 from snode.experiments.storage import write_arrays
+from snode.files import atomic
 from snode.network import Weights
 from snode.pretrained import REGISTRY
 from snode.robustness import accuracy
@@ -34,12 +35,15 @@ def rounded(weights):
     return parts | {"horizon": np.array(weights.horizon)}
 
 
+def read(folder):
+    """Return the result (a dict), the run and the weights that a finished run's folder holds."""
+    content = results.load(folder / f"{folder.name}.json").content
+    return content, runs.Run(**content["run"]), Weights.load(folder / "weights.npz")
+
+
 def make(folder, target=FOLDER):
     """Write one network's file; return its name and what is known of it."""
-    (path,) = (p for p in folder.glob("*.json"))
-    result = results.load(path).content
-    run = runs.Run(**result["run"])
-    weights = Weights.load(folder / "weights.npz")
+    result, run, weights = read(folder)
     arrays = rounded(weights)
     again = Weights(*(arrays[name].astype(weights.W.dtype) for name in "Wb"), weights.horizon)
     test = run.data().test
@@ -69,7 +73,8 @@ def main():
         shown = " -> ".join(f"{100 * value:.2f} %" for value in entry["test_accuracy"].values())
         print(f"{name}: {entry['bytes'] / 1e6:.1f} MB, test images right {shown}")
     registry = {"release": RELEASE, "networks": networks}
-    REGISTRY.write_text(json.dumps(registry, indent=1) + "\n", encoding="utf-8")
+    with atomic(REGISTRY) as list_of_networks:
+        list_of_networks.write((json.dumps(registry, indent=1) + "\n").encode())
     print(f"Written: {FOLDER} and {REGISTRY.relative_to(ROOT)}")
 
 

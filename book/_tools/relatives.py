@@ -24,16 +24,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from networks import read
 from relatives import BOX, MARGIN, Found, carlini_wagner, in_the_box, shrinking_pgd, to_border
 
 from snode.attacks import attack
 from snode.data import load
 from snode.experiments.provenance import code_version, provenance
-from snode.experiments.runs import Run
-from snode.experiments.storage import read_json
 from snode.files import atomic
 from snode.linearise import norms
-from snode.network import Weights
 from snode.perturbed import infer, noise_like
 from snode.robustness import pairwise_margins
 
@@ -117,14 +115,16 @@ def surroundings(flow, weights, x0, labels):
     parts = {name: [] for name in ("shift", "deviation", "foretold", "gain", "slope")}
     for sigma in AROUND:
         noisy = [x0 + noise_like(x0, sigma, s) if sigma else x0 for s in range(DRAWS)]
-        ends = [flow.forward(weights, x).end.astype(np.float64) for x in noisy]
+        path = flow.forward(weights, noisy[0])
+        ends = [path.end, *(flow.forward(weights, x, keep=False).end for x in noisy[1:])]
+        ends = [z.astype(np.float64) for z in ends]
         change = np.array([z[j, k] - z[i, k] for z in ends]) - margins[i, k]
         gain = pairwise_margins(flow, weights, noisy[0], j)[1][i, k]
         parts["shift"].append(number(change.mean()))
         parts["deviation"].append(number(change.std(axis=0, ddof=1).mean()))
         parts["foretold"].append(number(sigma * gains[i, k].mean()))
         parts["gain"].append(number(np.median(gain)))
-        parts["slope"].append(number(flow.forward(weights, noisy[0]).slope.mean()))
+        parts["slope"].append(number(path.slope.mean()))
     return {"sigma": list(AROUND), "margin": number(margins[i, k].mean()), **parts}
 
 
@@ -144,7 +144,7 @@ def measure(flow, weights, x0, labels):
     }, best
 
 
-def transfers(networks, best, x0):
+def transfers(networks, best, x0, labels):
     """Return percent fooled, [radius][from][to], by perturbations made longer or shorter."""
     rates = []
     for r in TRANSFERRED:
@@ -153,25 +153,24 @@ def transfers(networks, best, x0):
             length = norms(points.x - x0)
             way = (points.x - x0) / np.where(length > 0, length, 1)
             x = (x0 + r * way).clip(*BOX).astype(x0.dtype)
-            classes = [(infer(*network, x) != infer(*network, x0)).mean() for network in networks]
-            rows.append([round(100 * float(v), 1) for v in classes])
+            fooled = [(infer(*network, x) != labels).mean() for network in networks]
+            rows.append([round(100 * float(v), 1) for v in fooled])
         rates.append(rows)
     return rates
 
 
-def read(folder):
+def network(folder):
     """Return the id, the accuracy in percent, the flow and the weights of a finished run."""
-    content = read_json(folder / f"{folder.name}.json")
-    run = Run(**content["run"])
+    content, run, weights = read(folder)
     if (run.dataset, run.box()) != ("mnist14", BOX):
         raise ValueError(f"{folder}: expected a run on mnist14 within {BOX}")
     accuracy = 100 * content["measurements"]["accuracy"]["euler"][1]
-    return content["id"], accuracy, run.solver(), Weights.load(folder / "weights.npz")
+    return content["id"], accuracy, run.solver(), weights
 
 
 def main(folders, images=200, path=Path("book/data/relatives.json")):
     """Attack every network and write the file, after each of them anew."""
-    runs = {name: rest for name, *rest in map(read, map(Path, folders))}
+    runs = {name: rest for name, *rest in map(network, map(Path, folders))}
     test = load("mnist14").test
     x0, labels = np.ascontiguousarray(test.x[:, : 2 * images]), test.labels[: 2 * images]
     right = [infer(flow, w, x0) == labels for _, flow, w in runs.values()]
@@ -183,7 +182,10 @@ def main(folders, images=200, path=Path("book/data/relatives.json")):
         numbers, best[name] = measure(flow, weights, x0, labels)
         content["networks"][name] = {"accuracy": accuracy, **numbers}
         tried = [(flow, weights) for _, flow, weights in runs.values()][: len(best)]
-        content["transfer"] = {"radii": list(TRANSFERRED), "percent": transfers(tried, best, x0)}
+        content["transfer"] = {
+            "radii": list(TRANSFERRED),
+            "percent": transfers(tried, best, x0, labels),
+        }
         content["provenance"] = provenance(code_version())
         with atomic(path) as file:
             file.write(json.dumps(content, indent=None, separators=(", ", ": ")).encode() + b"\n")
