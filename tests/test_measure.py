@@ -40,11 +40,15 @@ def test_every_part_is_there_with_its_time(measured):
 
 
 def test_accuracies_are_those_of_robustness(run, trained, measured):
-    test = run.data().test
-    x, labels = test.x[:, :K].copy(), test.labels[:K]
-    own = accuracy(run.solver(), trained.weights, x, labels)
-    assert measured.numbers["accuracy"]["euler"][1] == own == measured.numbers["noise"]["clean"]
-    assert measured.numbers["accuracy"]["images"] == [PROFILE.train_images, K]
+    test, n = run.data().test, PROFILE.train_images
+
+    def own(images):
+        x = test.x[:, :images].copy()
+        return accuracy(run.solver(), trained.weights, x, test.labels[:images])
+
+    assert measured.numbers["accuracy"]["euler"][1] == own(n)
+    assert measured.numbers["noise"]["clean"] == own(K)
+    assert measured.numbers["accuracy"]["images"] == [n, n]
     assert len(measured.numbers["noise"]["measured"]) == 9
 
 
@@ -66,6 +70,18 @@ def test_roughness_of_a_cosine(run, trained):
         network = module._network(dataclasses.replace(run, layers=L), PROFILE, w, run.data(), np)
         errors.append(abs(module.smoothness(network)[0]["W"] - np.pi / 3))
     assert errors[0] < 0.01 and errors[0] / errors[1] > 3
+
+
+def test_finer_steps_see_the_same_weights_for_longer(run, trained, measured):
+    w, test = trained.weights, run.data().test
+    x = test.x[:, : PROFILE.train_images].copy()
+    labels = test.labels[: PROFILE.train_images]
+    for m, found in zip((2, 4), measured.numbers["accuracy"]["finer"]):
+        z = x.copy()
+        for W, b in zip(w.W, w.b):
+            for _ in range(m):
+                z = z + w.h / m * np.tanh(W @ z + b)
+        assert found == (z[:10].argmax(axis=0) == labels).mean()
 
 
 def test_attacks_are_made_on_rightly_inferred_images_only(measured):

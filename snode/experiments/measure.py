@@ -23,6 +23,7 @@ from scipy.stats import spearmanr
 from snode.arrays import to_device, to_numpy
 from snode.experiments import strength
 from snode.linearise import norms
+from snode.network import Weights
 from snode.perturbed import chunks, infer
 from snode.propagation import noise_propagation
 from snode.robustness import NOISE_LEVELS, accuracy, accuracy_under_noise, predicted_accuracy
@@ -64,8 +65,8 @@ class Network:
         Test images and their classes.
     right : numpy.ndarray (K,)
         Whether each is inferred rightly.
-    train : (array (N, n), numpy.ndarray (n,))
-        Training images and their classes.
+    train, test : (array (N, n), numpy.ndarray (n,))
+        Images and their classes, for the accuracies only.
     xp, chunk : module, int
         numpy or cupy, and how many images are solved for at once (scalar).
     """
@@ -79,6 +80,7 @@ class Network:
     labels: np.ndarray
     right: np.ndarray
     train: tuple
+    test: tuple
     xp: Any
     chunk: int
 
@@ -123,31 +125,43 @@ def measure(run, profile, weights, data, xp=np, report=lambda part, seconds: Non
 
 def _network(run, profile, weights, data, xp):
     """Return the `Network`; a profile's 0 means all images."""
-    chunk = 250 if xp is np else 2500
-    K, n = profile.images or None, profile.train_images or None
-    x, labels = to_device(data.test.x[:, :K].copy(), xp), data.test.labels[:K]
-    train = to_device(data.train.x[:, :n].copy(), xp), data.train.labels[:n]
-    right = to_numpy(infer(run.solver(), weights, x, chunk=chunk)) == labels
-    start = run.start_weights(len(x), xp)
-    return Network(run, profile, run.solver(), weights, start, x, labels, right, train, xp, chunk)
+
+    def first(n, images):
+        return to_device(images.x[:, : n or None].copy(), xp), images.labels[: n or None]
+
+    chunk, flow, n = 250 if xp is np else 2500, run.solver(), profile.train_images
+    x, labels = first(profile.images, data.test)
+    right = to_numpy(infer(flow, weights, x, chunk=chunk)) == labels
+    start, parts = run.start_weights(len(x), xp), (first(n, data.train), first(n, data.test))
+    return Network(run, profile, flow, weights, start, x, labels, right, *parts, xp, chunk)
 
 
 def accuracies(network):
-    """Return the accuracies by either solver, two lists [train, test].  Tables 1, 2.
+    """Return the accuracies by either solver, two lists [train, test], and by Euler's finer steps.
+
+    Source: Tables 1, 2.  Each W_l, b_l then serves for 2 steps of h/2, 4 of h/4: [h/2, h/4], test.
 
     Parameters
     ----------
     network : Network
-        Images (N, K).  Trusts its input.
+        Images (N, n) of its `train` and `test`.  Trusts its input.
     """
-    parts = (network.train, (network.x, network.labels))
+    parts = (network.train, network.test)
     scores = {}
     for name in ("euler", "rk45"):
         flow = network.run.solver(name)
         scores[name] = [
             accuracy(flow, network.weights, x, labels, chunk=network.chunk) for x, labels in parts
         ]
+    euler, fine = network.run.solver("euler"), [_repeated(network.weights, m) for m in (2, 4)]
+    scores["finer"] = [accuracy(euler, w, *network.test, chunk=network.chunk) for w in fine]
     return scores | {"images": [len(labels) for _, labels in parts]}, {}
+
+
+def _repeated(w, times):
+    """Return the weights with every layer repeated: the same W(t), piecewise constant."""
+    W, b = (part.repeat(times, axis=0) for part in (w.W, w.b))
+    return Weights(W, b, w.horizon)
 
 
 def smoothness(network):

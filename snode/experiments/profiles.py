@@ -3,7 +3,7 @@
     smoke   scikit-learn's digits, 12 layers: seconds, for tests
     quick   the digits, 150 layers: about a minute a run
     paper   MNIST on 14 by 14 pixels: the paper's networks                           Sec. 5
-    brief   the same networks after 2 epochs, measured on 1000 images: for the silent choices
+    brief   the same networks after 2 epochs, attacked on 1000 images: for the silent choices
 
 Every default of `paper` has a source: the paper's text, or where it is silent the authors'
 prototype; see `runs.Run`.
@@ -28,7 +28,8 @@ class Profile:
     defaults : Run
         What a run is, if nothing else is chosen.
     images, train_images : int
-        Test images of the measurements and training images of the accuracies, scalars; 0: all.
+        Test images of the measurements; training images, and at most as many test images, of the
+        accuracies, which cost little.  Scalars; 0: all.
     target_images, toolbox_images : int
         How many correctly classified test images, the first ones, the attacks with nine targets
         and those of the Adversarial Robustness Toolbox get (scalars).
