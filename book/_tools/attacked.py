@@ -1,6 +1,6 @@
 """The relatives of the paper's attack on networks of its size: book/data/relatives.json.
 
-    SNODE_DATA=folder python book/_tools/relatives.py [--images 200] RUN...
+    SNODE_DATA=folder python book/_tools/attacked.py [--images 200] RUN...
 
 Each RUN is the folder of a finished run, with its result and weights.npz.  The same images, the
 first that every one of the networks reads correctly, are attacked in all of them: about two minutes
