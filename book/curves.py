@@ -77,17 +77,18 @@ def curve(ax, x, runs, label, **style):
     ax : matplotlib axes
     x : sequence of float (M,)
     runs : sequence of sequences (n, M)
-        One for each seed that is there; without any the legend says so.
+        One for each seed that is there; without any only the legend has it, in grey.
     label : str
-        For the legend, which adds n.
+        For the legend, which adds n, the number of seeds.
     **style
         Of the line.
     """
+    label = f"{label}, n = {len(runs)}"
     if len(runs) == 0:
-        ax.plot([], [], label=f"{label}, {MISSING}", **style | {"color": GREY})
+        ax.plot([], [], label=label, **style | {"color": GREY})
         return
     y = np.mean(runs, axis=0)
-    (line,) = ax.plot(x, y, label=f"{label}, n = {len(runs)}", **style)
+    (line,) = ax.plot(x, y, label=label, **style)
     if len(runs) > 1:
         sd = np.std(runs, axis=0, ddof=1)
         ax.fill_between(x, y - sd, y + sd, color=line.get_color(), alpha=0.2, lw=0)
@@ -105,9 +106,9 @@ def legend(ax, on, columns=2):
     columns : int
     """
     lines, labels = ax.get_legend_handles_labels()
-    tight = {"columnspacing": 0.8, "handlelength": 1.6, "handletextpad": 0.4, "fontsize": 8}
+    tight = {"columnspacing": 0.8, "handlelength": 1.6, "handletextpad": 0.4, "fontsize": 10}
     box = on.legend(lines, labels, ncols=columns, loc="outside lower center", **tight)
-    missing = [label.endswith(MISSING) for label in labels]
+    missing = [label.endswith(("n = 0", MISSING)) for label in labels]
     for text, grey in zip(box.get_texts(), missing, strict=True):
         text.set_color(GREY if grey else BLACK)
     if all(missing):

@@ -13,7 +13,8 @@ from cells import DATA, PLAIN, SEEDS, Where
 
 from snode.data import SHAPES
 from snode.experiments.runs import Run
-from snode.experiments.storage import read_arrays, write_arrays
+from snode.experiments.storage import write_arrays
+from snode.files import read_arrays
 
 ATTACKS = {"pgd": "PGD", "one-step": "one step", "own": "Algorithm 2"}
 MOST = 40  # MNIST digits that may enter the repository

@@ -26,13 +26,14 @@ LINK = re.compile(r"(★+) (\d+) \{ref\}`[^`<]*<(ex-[\w-]+)>`")
 
 
 class Exercise(NamedTuple):
-    """One exercise: its page, label, title without its time, number of stars, minutes or None."""
+    """One exercise: its page (file and title), label, title without its time, stars, minutes."""
 
     page: str
+    chapter: str
     label: str
     title: str
     grade: int
-    minutes: int | None
+    minutes: int | None  # None if it does not say
 
 
 class Meeting(NamedTuple):
@@ -62,9 +63,9 @@ class Exercises(NamedTuple):
 
 
 def _row(exercise):
-    page, link = exercise.page, f"{exercise.page}.html"
+    link = f"{exercise.page}.html"
     title = f'<a href="{link}#{exercise.label}">{escape(exercise.title)}</a>'
-    page = f'<a href="{link}">{page}</a>'
+    page = f'<a href="{link}">{escape(exercise.chapter)}</a>'
     return "★" * exercise.grade, title, said(exercise.minutes), page
 
 
@@ -99,11 +100,14 @@ def exercises(folder=TEXTS):
     """
     found = []
     for path in sorted(folder.glob("*.md")):
-        for match in EXERCISE.finditer(path.read_text(encoding="utf-8")):
+        text = path.read_text(encoding="utf-8")
+        chapter = re.search(r"^# (.*)", text, re.M)[1]
+        for match in EXERCISE.finditer(text):
             stars, _, title = match["title"].partition(" ")
             name = re.sub(r" *\([^()]*\d[^()]*\)$", "", title)
             minutes = time_needed(title, match["body"])
-            found.append(Exercise(path.stem, match["label"], name, stars.count("★"), minutes))
+            place = (path.stem, chapter, match["label"])
+            found.append(Exercise(*place, name, stars.count("★"), minutes))
     return found
 
 

@@ -80,9 +80,9 @@ def figure_5(folder=DATA, profile="paper", seeds=SEEDS):
         legend(ax, part)
     key = parts[3].legend(
         [plt.Line2D([], [], color=GREY, ls=ls) for ls in ("-", "--", ":")],
-        ["Algorithm 2", "PGD, step 0.06", "visible from here on, says the paper"],
+        ["Algorithm 2", "PGD, step 0.06", "visible from here on,\nsays the paper"],
         loc="center",
-        fontsize=9,
+        fontsize=10,
     )
     key.set_in_layout(False)
     return Drawn(figure, found)
@@ -118,7 +118,7 @@ def figure_12(folder=DATA, profile="paper", seeds=SEEDS):
             ax.label_outer()
             ax.set_xlabel("norm r" if network == "tanh, ℓ²" else "")
     lines = [plt.Line2D([], [], label=name, **style) for name, (_, style) in ATTACKS.items()]
-    figure.legend(handles=lines, loc="outside lower center", ncols=3, fontsize=9)
+    figure.legend(handles=lines, loc="outside lower center", ncols=3, fontsize=10)
     return Drawn(figure, found)
 
 
@@ -170,5 +170,5 @@ def _dots(ax, cells, shift, method):
         else:
             ax.plot(place + shift, 0.04, "x", color=GREY, ms=5, transform=ax.get_xaxis_transform())
     n = sorted({len(values) for values in cells})
-    label = MISSING if n == [0] else "n = " + "–".join(map(str, (n[0], n[-1])[: len(n)]))
-    ax.plot([], [], "o", label=f"{method}, {label}", **style)
+    n = "–".join(map(str, (n[0], n[-1])[: len(n)]))
+    ax.plot([], [], "o", label=f"{method}, n = {n}", **style)

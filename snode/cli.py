@@ -17,6 +17,7 @@ from snode.experiments.gather import collect
 from snode.experiments.runs import CHOICES, Run
 from snode.experiments.storage import runs_folder, write_json
 from snode.experiments.training import summary, train
+from snode.files import check_new
 from snode.machine import keep_freed_memory
 
 HELP = {
@@ -128,10 +129,8 @@ def _train(options):
 def _check_new(*paths):
     """Refuse, before the work begins, what could not be written after it."""
     for path in paths:
-        if path is not None and path.exists():
-            raise FileExistsError(f"{path}: exists already; name another file or remove it first")
-        if path is not None and not path.parent.is_dir():
-            raise FileNotFoundError(f"{path}: there is no folder {path.parent} to write it to")
+        if path is not None:
+            check_new(path)
 
 
 def _line(epoch, epochs):

@@ -1,8 +1,14 @@
-"""Files that appear whole or not at all.  Source: this package; no mathematics, no arrays."""
+"""Files that appear whole or not at all, with errors that name the file.
+
+Source: this package; no mathematics, no arrays but those of npz files.
+"""
 
 import os
 from contextlib import contextmanager
 from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
 
 
 @contextmanager
@@ -19,15 +25,69 @@ def atomic(path):
     Raises
     ------
     OSError
-        If the folder cannot be written; what stood at `path` is still there, and no draft.
+        Naming the file: the disk is full, the folder missing or not writable.  What stood at
+        `path` is still there, and no draft.
     """
     path = Path(path)
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with open(draft, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+        try:
+            with open(draft, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"{path}: cannot be written ({error.strerror}); what was there before is untouched"
+        ) from error
+
+
+def check_new(path):
+    """Refuse a file that exists, or whose folder does not: nothing is overwritten.
+
+    Source: this package.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to be written.
+
+    Raises
+    ------
+    FileExistsError, FileNotFoundError
+        Naming the file.
+    """
+    path = Path(path)
+    if path.exists():
+        raise FileExistsError(f"{path}: exists already; name another file or remove it first")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {path.parent} to write it to")
+
+
+def read_arrays(path):
+    """Read an npz file, without pickles.  Source: this package.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+
+    Raises
+    ------
+    ValueError
+        Naming the file, if it is not a whole npz file without pickles.
+    OSError
+        If it cannot be read.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (ValueError, TypeError, AttributeError, EOFError, BadZipFile) as error:
+        raise ValueError(f"{path}: expected an npz file without pickles: {error}") from error

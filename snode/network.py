@@ -10,13 +10,12 @@ midpoint t_l = (l + 1/2) h of its interval; Euler's method uses W[l] on the whol
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from zipfile import BadZipFile
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 
 from snode.arrays import array_module, axpby, check_array, dot, generator, to_device, to_numpy
-from snode.files import atomic
+from snode.files import atomic, read_arrays
 
 
 @dataclass(frozen=True)
@@ -201,13 +200,11 @@ class Weights:
         Raises
         ------
         ValueError
-            If the file is not whole, or does not hold W, b and horizon without pickles.
+            If the file is not a whole npz file without pickles, or W, b or horizon is missing.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in ("W", "b", "horizon")}
-        except (KeyError, ValueError, TypeError, AttributeError, EOFError, BadZipFile) as error:
-            raise ValueError(f"{path}: expected an .npz file of W, b, horizon: {error}") from error
+        arrays = read_arrays(path)
+        if not {"W", "b", "horizon"} <= arrays.keys():
+            raise ValueError(f"{path}: expected W, b and horizon, got {', '.join(arrays)}")
         return Weights(arrays["W"], arrays["b"], float(arrays["horizon"]))
 
 

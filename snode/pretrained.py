@@ -25,7 +25,7 @@ import numpy as np
 
 from snode import mnist
 from snode.experiments.runs import Run
-from snode.experiments.storage import read_arrays
+from snode.files import read_arrays
 from snode.network import Weights
 
 REGISTRY = Path(__file__).with_name("pretrained.json")

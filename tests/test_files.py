@@ -2,7 +2,7 @@
 
 import pytest
 
-from snode.files import atomic
+from snode.files import atomic, check_new
 
 pytestmark = pytest.mark.numpy_only
 
@@ -27,5 +27,17 @@ def test_a_failure_leaves_the_old_file_and_no_draft(tmp_path):
 
 def test_a_file_where_the_folder_should_be_is_an_error(tmp_path):
     (tmp_path / "folder").write_text("a file")
-    with pytest.raises(OSError, match="folder"), atomic(tmp_path / "folder" / "a.bin"):
+    with (
+        pytest.raises(OSError, match=r"a\.bin: cannot be written \(Not a directory\)"),
+        atomic(tmp_path / "folder" / "a.bin"),
+    ):
         pass
+
+
+def test_only_a_new_file_in_a_folder_that_exists_may_be_written(tmp_path):
+    check_new(tmp_path / "new.json")
+    (tmp_path / "old.json").write_text("{}")
+    with pytest.raises(FileExistsError, match=r"old\.json: exists already"):
+        check_new(tmp_path / "old.json")
+    with pytest.raises(FileNotFoundError, match=r"a\.json: there is no folder .*nowhere"):
+        check_new(tmp_path / "nowhere" / "a.json")

@@ -17,8 +17,9 @@ from snode.experiments.gather import without_times
 from snode.experiments.measure import measure
 from snode.experiments.profiles import PROFILES, choose
 from snode.experiments.runs import CHOICES, Run
-from snode.experiments.storage import make_folder, read_arrays, read_json, runs_folder, write_arrays
+from snode.experiments.storage import make_folder, read_json, runs_folder, write_arrays
 from snode.experiments.training import train
+from snode.files import read_arrays
 
 pytestmark = pytest.mark.numpy_only
 SMOKE = PROFILES["smoke"]

@@ -13,8 +13,9 @@ figure, table       ``figure-paper-4``               Figure 4, Fig. 4        ``{
 
 Everything else that has a number is the book's own, and the paper has no such numbers: the
 chapter of the file name and a letter, in ``03_model`` (3.a), Lemma 3.b, Figure 3.c, in
-``05_1_euler`` (5.1.a), in the appendix ``B_ncg`` (B.a), on pages outside the chapters (a).
-Exercises and listings, of which the paper has none, keep plain counts: Exercise 3.1, Exercise B.1.
+``05_1_euler`` (5.1.a), in the appendix ``B_ncg`` (B.a).  The pages outside the chapters share one
+count: (a), on the next page (b).  Exercises and listings, of which the paper has none, have plain
+counts: Exercise 3.1, Exercise B.1, outside the chapters Exercise 1.
 
 A label with a number that the paper does not have (Lemma 4.2, which is a corollary) is a
 warning, hence an error under ``-W``.  A paper's equation may be shown twice: give the second one
@@ -22,6 +23,7 @@ another beginning, ``again-paper-3``.
 """
 
 import re
+from collections import Counter
 
 from sphinx.util import logging
 
@@ -61,14 +63,18 @@ def letters(n):
     return text
 
 
-def renumber(figtype, docname, labels):
-    """The number of each of ``labels``, which are in the order of the page, as a tuple."""
-    numbers, own = {}, 0
+def renumber(figtype, docname, labels, counts):
+    """The number of each of ``labels``, which are in the order of the page, as a tuple.
+
+    ``counts`` holds how many of our own each chapter has so far, and is updated.
+    """
+    numbers, place = {}, chapter(docname)
     for label in labels:
         number = paper_number(label)
         if number is None:
-            own += 1
-            number = (*chapter(docname), str(own) if figtype in COUNTED else letters(own))
+            counts[place, figtype] += 1
+            own = counts[place, figtype]
+            number = (*place, str(own) if figtype in COUNTED else letters(own))
         elif ".".join(number) not in PAPER.get(figtype, ()):
             text = "the paper has no %s %s (label %s)"
             LOGGER.warning(text, figtype, ".".join(number), label, location=docname)
@@ -78,9 +84,10 @@ def renumber(figtype, docname, labels):
 
 def set_numbers(app, env):
     """Replace Sphinx's numbers, which it has just counted, before any page is written."""
-    for docname, figtypes in env.toc_fignumbers.items():
+    counts = Counter()
+    for docname, figtypes in env.toc_fignumbers.items():  # in the order of the book
         for figtype, numbers in figtypes.items():
-            figtypes[figtype] = renumber(figtype, docname, list(numbers))
+            figtypes[figtype] = renumber(figtype, docname, list(numbers), counts)
     return []
 
 

@@ -65,6 +65,12 @@ def process(app, what, name, obj, options, lines):
     lines[:] = to_markup("\n".join(lines)).splitlines() + [""]
 
 
+def skip(app, what, name, obj, skip, options):
+    """Leave out the fields of a NamedTuple, which its class's docstring describes; else None."""
+    return True if (obj.__doc__ or "").startswith("Alias for field number") else None
+
+
 def setup(app):
+    app.connect("autodoc-skip-member", skip)
     app.connect("autodoc-process-docstring", process)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

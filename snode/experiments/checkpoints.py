@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from snode.arrays import to_device, to_numpy
-from snode.experiments.storage import read_arrays, write_arrays
+from snode.experiments.storage import write_arrays
+from snode.files import read_arrays
 from snode.network import Weights
 
 

@@ -17,12 +17,12 @@ import numpy as np
 from snode.experiments.schema import SCHEMA, check
 from snode.experiments.storage import (
     make_folder,
-    read_arrays,
     read_json,
     runs_folder,
     write_arrays,
     write_json,
 )
+from snode.files import read_arrays
 
 
 class Result(NamedTuple):

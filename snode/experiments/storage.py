@@ -6,13 +6,11 @@ results; without it they go to the user's cache, outside the work tree.
 
 import json
 import os
-from contextlib import contextmanager
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
-from snode.files import atomic
+from snode.files import atomic, check_new
 
 
 def runs_folder():
@@ -46,30 +44,6 @@ def make_folder(path):
     return Path(path)
 
 
-@contextmanager
-def writing(path):
-    """Open a draft for bytes that becomes `path` at the end.  Source: `files.atomic`.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file; one that exists is replaced in one step.
-
-    Raises
-    ------
-    OSError
-        Naming the file: the disk is full, the folder missing or not writable.  What stood at
-        `path` is still there.
-    """
-    try:
-        with atomic(path) as file:
-            yield file
-    except OSError as error:
-        raise OSError(
-            f"{path}: cannot be written ({error.strerror}); what was there before is untouched"
-        ) from error
-
-
 def write_json(path, content):
     """Write a dictionary to a new file, whole or not at all.  Source: this package.
 
@@ -85,15 +59,13 @@ def write_json(path, content):
     FileExistsError
         If the file exists: nothing is overwritten.
     OSError
-        If the folder cannot be written.
+        Naming the file, if it cannot be written.
     ValueError
         If a number is not finite.
     """
-    path = Path(path)
-    if path.exists():
-        raise FileExistsError(f"{path}: exists already; name another file or remove it first")
+    check_new(path)
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    with writing(path) as file:
+    with atomic(path) as file:
         file.write(text.encode())
 
 
@@ -145,31 +117,5 @@ def write_arrays(path, arrays):
     for name, array in arrays.items():
         if array.dtype.hasobject:
             raise TypeError(f"{name}: expected numbers or text, got {array.dtype}")
-    with writing(path) as file:
+    with atomic(path) as file:
         np.savez_compressed(file, **arrays)
-
-
-def read_arrays(path):
-    """Read what `write_arrays` wrote.  Source: this package.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray
-
-    Raises
-    ------
-    ValueError
-        Naming the file, if it is not a whole npz file without pickles.
-    OSError
-        If it cannot be read.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (ValueError, TypeError, AttributeError, EOFError, BadZipFile) as error:
-        raise ValueError(f"{path}: expected an npz file without pickles: {error}") from error

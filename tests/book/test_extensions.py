@@ -9,6 +9,8 @@ from docutils.core import publish_doctree
 from pages import BOOK, build, extension
 from sphinx.errors import ExtensionError
 
+from snode.ode import Solution, Statistics
+
 pytestmark = pytest.mark.numpy_only
 
 without_docstring = extension("listing").without_docstring
@@ -166,6 +168,12 @@ def test_docstrings_keep_every_sign():
     for part in ("sigma'[l] * |x|, E_w and code_x, a\\b, *args.", "set * in\n  formula", "|x| * 2"):
         assert part in text
     assert "Parameters" in text and "x_" in text and "array (N, K)" in text
+
+
+def test_fields_of_a_named_tuple_are_left_to_its_class():
+    skip = extension("plain_docstrings").skip
+    assert skip(None, "class", "accepted", Statistics.accepted, False, {})
+    assert skip(None, "class", "start", Solution.start, False, {}) is None
 
 
 def test_extensions_say_what_they_are_for():

@@ -1,6 +1,7 @@
 """The paper's numbers beside formulas and statements, and the book's own beside those."""
 
 import re
+from collections import Counter
 
 import pytest
 from pages import build, extension
@@ -83,18 +84,23 @@ Text.
 
 INDEX = """# Book
 
+$$ i = 9 $$ (eq-front)
+
 ```{toctree}
 03_model
 04_training
+cost
 B_ncg
 ```
 """
+
+OUTSIDE = "# Beyond\n\n$$ j = 10 $$ (eq-outside)\n"
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     files = {"book/index.md": INDEX, "book/03_model.md": MODEL, "book/04_training.md": TRAINING}
-    files["book/B_ncg.md"] = APPENDIX
+    files |= {"book/B_ncg.md": APPENDIX, "book/cost.md": OUTSIDE}
     site = build(tmp_path_factory.mktemp("site"), files)
     assert site.code == 0, site.messages
     return site
@@ -111,6 +117,11 @@ def test_numbers_beside_formulas(site):
     assert beside == ["4.a", "3"]
     beside = re.findall(r'class="eqno">\(([^)<]*)\)', site.page("book/B_ncg"))
     assert beside == ["B.a", "11"]
+
+
+def test_pages_outside_the_chapters_share_one_count(site):
+    for page, number in (("book/index", "a"), ("book/cost", "b")):
+        assert re.findall(r'class="eqno">\(([^)<]*)\)', site.page(page)) == [number]
 
 
 def test_numbers_of_statements(site):
@@ -152,7 +163,8 @@ def test_labels(label, number):
 def test_own_numbers_never_look_like_the_papers():
     labels = [f"eq-{n}" for n in range(60)]
     for document in ("book/03_model", "book/05_1_euler", "book/B_ncg", "book/index"):
-        printed = list(map(".".join, numbers.renumber("displaymath", document, labels).values()))
+        found = numbers.renumber("displaymath", document, labels, Counter())
+        printed = list(map(".".join, found.values()))
         assert len(set(printed)) == 60
         assert not any(re.fullmatch(r"[\d.]+", number) for number in printed)
 
