@@ -3,8 +3,9 @@
     SNODE_DATA=folder python book/_tools/equal_accuracy.py [METHOD...]
 
 Same start, same batches, tanh and l2.  Training stops as soon as 96 % of the test images are read
-correctly, which is looked up every 25 batches: a few minutes on one core for each method, half an
-hour for Sobolev gradients.  Methods that the file has are left out; it is written after each.
+correctly, which is looked up every 25 batches, or after three epochs: a few minutes on one core for
+each method, a quarter of an hour for conjugate gradients.  Methods that the file has are left out;
+it is written after each.
 
     updates, |W|                                        medians of margin, gain, distance
     accuracy at the nine levels of noise                least norms over all attacks, 200 images
@@ -40,7 +41,7 @@ METHODS = {
 
 
 def train(run, data):
-    """Return the weights as soon as they are accurate enough, and the number of updates."""
+    """Return the weights as soon as they are accurate enough, or at the end, and the updates."""
     optimiser, w, test = run.optimiser(), run.start_weights(len(data.train.x)), data.test
     orders = (np.random.default_rng([run.seed, epoch]) for epoch in range(1, run.epochs + 1))
     pairs = chain.from_iterable(batches(data.train, run.batch, order) for order in orders)
@@ -48,7 +49,7 @@ def train(run, data):
         w = optimiser.update(w, x0, y)
         if n % EVERY == 0 and accuracy(optimiser.flow, w, test.x, test.labels) >= WANTED:
             return w, n
-    sys.exit(f"{run.method}: {run.epochs} epochs, and never {WANTED:.0%} of the test images")
+    return w, n
 
 
 def portrait(run, w, test):
@@ -76,7 +77,7 @@ def main(names, path=Path("book/data/equal_accuracy.json")):
     """Train and measure what is missing, and write the file after each."""
     known = json.loads(path.read_text())["networks"] if path.exists() else {}
     for name in [name for name in names or METHODS if name not in known]:
-        begin, run = time.process_time(), PROFILES["paper"].run(**METHODS[name])
+        begin, run = time.process_time(), PROFILES["paper"].run(epochs=3, **METHODS[name])
         data = run.data()
         w, updates = train(run, data)
         known[name] = {"updates": updates, **portrait(run, w, data.test), "run": asdict(run)}
