@@ -46,6 +46,14 @@ SOURCES = {
 }
 
 
+def in_words(name):
+    """Return "tanh, ℓ², NCG" for the id paper-tanh-l2-ncg-s0; other seeds than 0 are named."""
+    _, activation, loss, rest = name.split("-", 3)
+    method, seed = rest.rsplit("-s", 1)
+    words = [SAID[activation], SAID[loss], SAID.get(method, method)]
+    return ", ".join(words + [f"seed {seed}"] * (seed != "0"))
+
+
 class Sweep(NamedTuple):
     """A file of the workflow.
 

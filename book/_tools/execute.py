@@ -15,6 +15,7 @@ from pathlib import Path
 import matplotlib.font_manager  # noqa: F401  (fills the font cache, whose notice would end up in a page)
 import nbformat
 from nbclient import NotebookClient
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -51,6 +52,8 @@ def execute(path, folder=None):
 def replace(path, notebook):
     """Write the notebook beside `path` first: a build that is stopped leaves no half a file."""
     draft = path.with_name(path.name + ".part")
+    # on a busy machine what a cell prints arrives in pieces
+    notebook, _ = CoalesceStreamsPreprocessor().preprocess(notebook, {})
     nbformat.write(notebook, draft)
     os.replace(draft, path)
 

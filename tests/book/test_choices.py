@@ -119,3 +119,11 @@ def test_progress_counts_cells_runs_and_results(tmp_path):
     rows = {row[0]: row[1:] for row in choices.progress(tmp_path, choices.sweep("sweep.yaml")).rows}
     assert rows["table2"] == ("16", "80", "1", "yes") and rows["table1"] == ("2", "10", "0", "yes")
     assert rows["try"] == ("3", "15", "1", "if named")
+
+
+def test_a_runs_id_in_words():
+    assert choices.in_words("paper-tanh-l2-ncg-sobolev-s0") == "tanh, ℓ², NCG Sob."
+    assert choices.in_words("paper-relu-ce-rmsprop-s3") == "ReLU, CE, SGD, seed 3"
+    assert choices.in_words("paper-relu-l2-ncg-weight_decay=1e-08-s0").endswith(
+        "ℓ², ncg-weight_decay=1e-08"
+    )
