@@ -173,6 +173,13 @@ class Weights:
         """Return a copy, shapes (L, N, N), (L, N, 1).  App. A.1; trusts its input."""
         return self.like(self.W.copy(), self.b.copy())
 
+    def refined(self, times):
+        """Return the same W(t), b(t) on finer layers, (times L, N, N), (times L, N, 1).
+
+        Source: Euler's method, Sec. 5, with step h / times (scalar).  Trusts its input.
+        """
+        return self.like(self.W.repeat(times, axis=0), self.b.repeat(times, axis=0))
+
     def empty_like(self):
         """Return a vector to fill, shapes (L, N, N), (L, N, 1).  App. A.1; trusts its input."""
         xp = array_module(self.W)

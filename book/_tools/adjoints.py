@@ -10,7 +10,6 @@ paper's network, tanh and l2, two seeds; about five minutes on one core for each
     accuracy of all test images at the end, by either solver
 """
 
-import json
 import sys
 from dataclasses import replace
 from itertools import product
@@ -26,7 +25,7 @@ from snode import tanh
 from snode.data import CLASSES, batches, one_hot
 from snode.experiments.profiles import PROFILES
 from snode.experiments.provenance import code_version, provenance
-from snode.files import atomic
+from snode.experiments.storage import replace_json
 from snode.robustness import accuracy
 
 SEEDS, EVERY, FEW = (0, 1), 50, 2000
@@ -74,8 +73,7 @@ def main(path=Path("book/data/adjoints.json")):
     for seed, (name, flow) in product(SEEDS, FLOWS.items()):
         content["runs"][name].append(train(flow, seed, data))
         content["provenance"] = provenance(code_version())
-        with atomic(path) as file:
-            file.write(json.dumps(content, separators=(", ", ": ")).encode() + b"\n")
+        replace_json(path, content, indent=None)
         print(name, seed, content["runs"][name][-1]["test"], flush=True)
 
 

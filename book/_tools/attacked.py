@@ -14,7 +14,6 @@ whatever is there by then.
 """
 
 import argparse
-import json
 import sys
 import time
 import warnings
@@ -30,7 +29,7 @@ from relatives import BOX, MARGIN, Found, carlini_wagner, in_the_box, shrinking_
 from snode.attacks import attack
 from snode.data import load
 from snode.experiments.provenance import code_version, provenance
-from snode.files import atomic
+from snode.experiments.storage import replace_json
 from snode.linearise import norms
 from snode.perturbed import infer, noise_like
 from snode.robustness import pairwise_margins
@@ -102,6 +101,11 @@ def number(value):
     return float(f"{value:.4g}") if np.isfinite(value) else None
 
 
+def distances(margins, gains):
+    """Return margin over gain, the distance to each class to first order; infinite to its own."""
+    return np.where(gains > 0, margins / np.where(gains > 0, gains, 1), np.inf)
+
+
 def surroundings(flow, weights, x0, labels):
     """Return what becomes, around the images, of what the linear model says at them.
 
@@ -111,7 +115,7 @@ def surroundings(flow, weights, x0, labels):
     """
     k, j = np.arange(len(labels)), labels
     margins, gains = pairwise_margins(flow, weights, x0, j)
-    i = np.where(gains > 0, margins / np.where(gains > 0, gains, 1), np.inf).argmin(axis=0)
+    i = distances(margins, gains).argmin(axis=0)
     parts = {name: [] for name in ("shift", "deviation", "foretold", "gain", "slope")}
     for sigma in AROUND:
         noisy = [x0 + noise_like(x0, sigma, s) if sigma else x0 for s in range(DRAWS)]
@@ -187,8 +191,7 @@ def main(folders, images=200, path=Path("book/data/relatives.json")):
             "percent": transfers(tried, best, x0, labels),
         }
         content["provenance"] = provenance(code_version())
-        with atomic(path) as file:
-            file.write(json.dumps(content, indent=None, separators=(", ", ": ")).encode() + b"\n")
+        replace_json(path, content, indent=None)
         spent = time.process_time() - begin
         print(f"{name}: median {numbers['least']['median']}, {spent:.0f} s", flush=True)
 

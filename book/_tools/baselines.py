@@ -6,7 +6,6 @@ A network of the paper is to be compared with what anybody would try first: a li
 the nearest neighbours and a perceptron with two layers, all of scikit-learn.
 """
 
-import json
 import sys
 import warnings
 from pathlib import Path
@@ -19,7 +18,7 @@ from sklearn.neural_network import MLPClassifier
 
 from snode.data import load
 from snode.experiments.provenance import code_version, provenance
-from snode.files import atomic
+from snode.experiments.storage import replace_json
 from snode.perturbed import noise_like
 from snode.robustness import NOISE_LEVELS
 
@@ -51,8 +50,7 @@ def main(path):
         }
         print(f"{name}: {right[0]:.2f} % clean, R = {rows[name]['R']:.2f} %", flush=True)
     content = {"sigma": list(NOISE_LEVELS), **rows, "provenance": provenance(code_version())}
-    with atomic(path) as file:
-        file.write(json.dumps(content, indent=1).encode() + b"\n")
+    replace_json(path, content)
 
 
 if __name__ == "__main__":

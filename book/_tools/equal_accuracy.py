@@ -19,12 +19,12 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from attacked import measure, number
+from attacked import distances, measure, number
 
 from snode.data import batches
 from snode.experiments.profiles import PROFILES
 from snode.experiments.provenance import code_version, provenance
-from snode.files import atomic
+from snode.experiments.storage import replace_json
 from snode.perturbed import infer
 from snode.robustness import NOISE_LEVELS, accuracy, accuracy_under_noise, pairwise_margins
 
@@ -57,8 +57,7 @@ def portrait(run, w, test):
     flow, x = run.solver(), np.ascontiguousarray(test.x[:, :MARGINS])
     labels, k = test.labels[:MARGINS], np.arange(MARGINS)
     margin, gain = pairwise_margins(flow, w, x, labels)
-    distance = np.full_like(margin, np.inf)
-    np.divide(margin, gain, out=distance, where=gain > 0)
+    distance = distances(margin, gain)
     at = distance.argmin(axis=0), k
     noise = accuracy_under_noise(flow, w, test.x, test.labels, NOISE_LEVELS, run.seed)
     right = np.flatnonzero(infer(flow, w, x) == labels)[:ATTACKED]
@@ -83,8 +82,7 @@ def main(names, path=Path("book/data/equal_accuracy.json")):
         known[name] = {"updates": updates, **portrait(run, w, data.test), "run": asdict(run)}
         known[name] |= {"provenance": provenance(code_version())}
         content = {"wanted": WANTED, "levels": list(NOISE_LEVELS), "networks": known}
-        with atomic(path) as file:
-            file.write(json.dumps(content, separators=(", ", ": ")).encode() + b"\n")
+        replace_json(path, content, indent=None)
         spent = time.process_time() - begin
         print(f"{name}: {updates} updates, median {known[name]['least']['median']}, {spent:.0f} s")
 

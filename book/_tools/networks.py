@@ -9,7 +9,6 @@ rounding costs more than 0.02 percent points of the test images.
 
 import argparse
 import hashlib
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -17,8 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from snode.experiments import results, runs
-from snode.experiments.storage import write_arrays
-from snode.files import atomic
+from snode.experiments.storage import replace_json, write_arrays
 from snode.network import Weights
 from snode.pretrained import REGISTRY
 from snode.robustness import accuracy
@@ -73,8 +71,7 @@ def main():
         shown = " -> ".join(f"{100 * value:.2f} %" for value in entry["test_accuracy"].values())
         print(f"{name}: {entry['bytes'] / 1e6:.1f} MB, test images right {shown}")
     registry = {"release": RELEASE, "networks": networks}
-    with atomic(REGISTRY) as list_of_networks:
-        list_of_networks.write((json.dumps(registry, indent=1) + "\n").encode())
+    replace_json(REGISTRY, registry)
     print(f"Written: {FOLDER} and {REGISTRY.relative_to(ROOT)}")
 
 

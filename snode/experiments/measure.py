@@ -23,7 +23,6 @@ from scipy.stats import spearmanr
 from snode.arrays import to_device, to_numpy
 from snode.experiments import strength
 from snode.linearise import norms
-from snode.network import Weights
 from snode.perturbed import chunks, infer
 from snode.propagation import noise_propagation
 from snode.robustness import NOISE_LEVELS, accuracy, accuracy_under_noise, predicted_accuracy
@@ -153,15 +152,9 @@ def accuracies(network):
         scores[name] = [
             accuracy(flow, network.weights, x, labels, chunk=network.chunk) for x, labels in parts
         ]
-    euler, fine = network.run.solver("euler"), [_repeated(network.weights, m) for m in (2, 4)]
+    euler, fine = network.run.solver("euler"), [network.weights.refined(m) for m in (2, 4)]
     scores["finer"] = [accuracy(euler, w, *network.test, chunk=network.chunk) for w in fine]
     return scores | {"images": [len(labels) for _, labels in parts]}, {}
-
-
-def _repeated(w, times):
-    """Return the weights with every layer repeated: the same W(t), piecewise constant."""
-    W, b = (part.repeat(times, axis=0) for part in (w.W, w.b))
-    return Weights(W, b, w.horizon)
 
 
 def smoothness(network):

@@ -64,7 +64,31 @@ def write_json(path, content):
         If a number is not finite.
     """
     check_new(path)
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    replace_json(path, content)
+
+
+def replace_json(path, content, indent=1):
+    """Write a dictionary, whole or not at all, whether the file exists or not.
+
+    Source: this package.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; one that exists is replaced.
+    content : dict
+        What JSON can hold.
+    indent : int or None
+        Spaces (scalar); None: all in one line.
+
+    Raises
+    ------
+    OSError
+        Naming the file, if it cannot be written.
+    ValueError
+        If a number is not finite.
+    """
+    text = json.dumps(content, indent=indent, allow_nan=False) + "\n"
     with atomic(path) as file:
         file.write(text.encode())
 
