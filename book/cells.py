@@ -37,6 +37,9 @@ SOLVERS = {  # Table 1, Fig. 2
 }
 
 
+EQUAL_EPOCHS = (20, 10)  # of the two solvers: the paper's, and what stands in for them
+
+
 @cache
 def printed():
     """Return the paper's numbers, a dict, from paper/printed.toml."""
@@ -57,6 +60,14 @@ class Where(NamedTuple):
     def cell(self, method, network):
         """Return the results of one cell of Table 2, named by its row and its column."""
         return self.results(METHODS[method] | NETWORKS[network])
+
+    def solvers(self):
+        """Return SOLVERS with the most epochs for which both have results, and that number."""
+        for epochs in EQUAL_EPOCHS:
+            chosen = {name: choices | {"epochs": epochs} for name, choices in SOLVERS.items()}
+            if all(self.results(choices) for choices in chosen.values()):
+                return chosen, epochs
+        return SOLVERS, EQUAL_EPOCHS[0]
 
 
 def number(result, *path):

@@ -8,7 +8,7 @@ from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
-from cells import DATA, METHODS, NETWORKS, PLAIN, SEEDS, SOLVERS, Where, numbers, printed
+from cells import DATA, METHODS, NETWORKS, PLAIN, SEEDS, Where, numbers, printed
 from curves import BLUE, NOISE, OF_METHOD, RED, Drawn, curve, empty, legend, mean, same_scale
 
 OF_SOLVER = {"Euler": {"color": BLUE}, "ODE45": {"color": RED}}
@@ -32,15 +32,15 @@ def figure_2(folder=DATA, profile="paper", seeds=SEEDS):
         Numbers: accuracy after the last epoch in percent, by solver and part of the data.
     """
     where, table, found = Where(folder, profile, tuple(seeds)), printed()["table1"], {}
-    figure = plt.figure(figsize=(6.4, 3.6))
+    figure, (solvers, epochs) = plt.figure(figsize=(6.4, 3.6)), where.solvers()
     for split, (name, part) in enumerate(zip(("train", "test"), figure.subfigures(1, 2))):
         ax = part.subplots()
-        for solver, choices in SOLVERS.items():
-            epochs = [result.content["epochs"] for result in where.results(choices)]
-            runs = [[100 * epoch[f"{name}_accuracy"] for epoch in run] for run in epochs]
-            curve(ax, np.arange(1, 21), runs, solver, **OF_SOLVER[solver])
+        for solver, choices in solvers.items():
+            told = [result.content["epochs"] for result in where.results(choices)]
+            runs = [[100 * epoch[f"{name}_accuracy"] for epoch in run] for run in told]
+            curve(ax, np.arange(1, epochs + 1), runs, solver, **OF_SOLVER[solver])
             found[solver, name] = mean([run[-1] for run in runs])
-        for place, solver in enumerate(SOLVERS):
+        for place, solver in enumerate(solvers):
             centre, sd = table["rows"][f"{solver}, {solver}"][split]
             marker = {"fmt": "os"[place], "ms": 4, "capsize": 3, **OF_SOLVER[solver]}
             ax.errorbar(20.6 + 0.6 * place, centre, sd, label=f"{solver}, Table 1", **marker)

@@ -9,7 +9,7 @@ from math import hypot, inf, sqrt
 from typing import NamedTuple
 
 import numpy as np
-from cells import DATA, METHODS, NETWORKS, SEEDS, SOLVERS, Where, numbers, printed
+from cells import DATA, METHODS, NETWORKS, SEEDS, Where, numbers, printed
 from evidence import LEAST_SD, Comparison, Printed, compare, prediction_factor
 
 MARGIN = 0.3  # points of accuracy that do not matter, fixed before any result was there
@@ -30,7 +30,7 @@ class Cell(NamedTuple):
     values : list of float
         Ours, one for each seed that is there.
     error : float
-        Standard error from having few images; infinite where they cannot tell at all.
+        Standard error from having few images; infinite where ours cannot be compared.
     verdict : Comparison, optional
         None before it is judged.
     """
@@ -134,7 +134,7 @@ def _heed(cell, verdict):
     if not cell.values:
         return verdict or Comparison("not run yet", None, "")
     if verdict is None:
-        return Comparison("not judged", None, "few images cannot tell")
+        return Comparison("not judged", None, "of too few images, or epochs")
     reach = prediction_factor(cell.paper.n) * cell.paper.sd
     few = abs(cell.difference) <= hypot(reach, 2 * cell.error)
     if verdict.word == "differs" and cell.error and few:
@@ -158,16 +158,19 @@ def table1(folder=DATA, profile="paper", seeds=SEEDS):
     -------
     Table
         Groups are the paper's columns, such as "Euler, ODE45": trained by one, inferred by the
-        other.
+        other.  Not judged while both solvers have no more than 10 epochs: the paper has 20.
     """
     where, table, cells = Where(folder, profile, tuple(seeds)), printed()["table1"], []
+    solvers, epochs = where.solvers()
+    error = 0.0 if epochs == table["epochs"] else inf
     for group, pairs in table["rows"].items():
         training, inference = group.split(", ")
-        results, flow = where.results(SOLVERS[training]), SOLVERS[inference]["flow"]
+        results, flow = where.results(solvers[training]), solvers[inference]["flow"]
         for split, (name, pair) in enumerate(zip(table["columns"], pairs, strict=True)):
             values = [100 * v for v in numbers(results, "accuracy", flow, split)]
-            cells.append(Cell(group, name, Printed(*pair, table["runs"]), values))
-    return Table("Table 1: accuracy [%]; trained by, inferred by", judge(cells, MARGIN))
+            cells.append(Cell(group, name, Printed(*pair, table["runs"]), values, error))
+    title = f"Table 1: accuracy [%] after {epochs} epochs; trained by, inferred by"
+    return Table(title, judge(cells, MARGIN))
 
 
 def table2(folder=DATA, profile="paper", seeds=SEEDS):

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.numpy_only
 tables, cells = book("tables"), book("cells")
 METHODS, NETWORKS, PLAIN = cells.METHODS, cells.NETWORKS, cells.PLAIN
 SOLVERS, TABLE_2 = cells.SOLVERS, cells.TABLE_2
-presence, printed = cells.presence, cells.printed
+presence, printed, Where = cells.presence, cells.printed, cells.Where
 
 NCG = {"activation": "tanh", "loss": "l2", "method": "ncg"}
 CELL = ("NCG", "tanh, ℓ²")
@@ -143,6 +143,22 @@ def test_table_1_crosses_the_solvers(tmp_path):
     for group, (train, test) in expected.items():
         assert (shown[group, "training images"], shown[group, "test images"]) == (train, test)
     assert "1 of 2 cells" in presence(tmp_path, cells={"Euler": SOLVERS["Euler"], "no": NCG})
+
+
+def test_fewer_epochs_stand_in_for_table_1_but_are_not_judged(tmp_path):
+    """The most epochs that both solvers have: an Euler run of 20 alone changes nothing."""
+    ten, twenty = ({n: c | {"epochs": e} for n, c in SOLVERS.items()} for e in (10, 20))
+    assert Where(tmp_path).solvers() == (twenty, 20)
+    for runs, value in ((ten, 0.90), ({"Euler": twenty["Euler"]}, 0.95)):
+        for choices in runs.values():
+            write(tmp_path, value, seed=0, **choices)
+    table = tables.table1(tmp_path)
+    assert Where(tmp_path).solvers() == (ten, 10) and "after 10 epochs" in repr(table)
+    assert table.count() == {"not judged": 8}
+    assert table["Euler, Euler", "test images"].values == pytest.approx([90])
+    write(tmp_path, 0.93, seed=0, **twenty["ODE45"])
+    assert "after 20 epochs" in repr(tables.table1(tmp_path))
+    assert "not judged" not in tables.table1(tmp_path).count()
 
 
 def test_table_3_reads_the_attack_that_is_asked_for(tmp_path):
