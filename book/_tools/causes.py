@@ -1,0 +1,75 @@
+"""Why is our SGD with cross-entropy better than the paper's?  Suspects, in book/data/causes.json.
+
+    SNODE_DATA=folder python book/_tools/causes.py [SEED...]
+
+RMSprop on the paper's networks with cross-entropy, ten epochs from the paper profile's start and
+batches, with one setting made otherwise.  None of it touches the loss l2, where we and the paper
+agree, but for the last.  Runs that the file has are left out; it is written after each, five
+minutes on one core: accuracy of all test images in percent after every epoch.
+"""
+
+import json
+import sys
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from snode import Cost
+from snode.cost import softmax
+from snode.data import batches
+from snode.experiments.profiles import PROFILES
+from snode.experiments.provenance import code_version, provenance
+from snode.experiments.storage import replace_json
+from snode.robustness import accuracy
+
+
+class Twice(Cost):
+    """Cross-entropy of the softmax of the softmax, as of probabilities taken for logits."""
+
+    def terminal(self, z, y):
+        """Return lambda(T), the derivative of K times the cost by z, (N, K).  Eq. (8)."""
+        lam, p = self.mu3 * z, softmax(z[: len(y)])
+        outer = softmax(p) - y
+        lam[: len(y)] += self.mu2 * p * (outer - (p * outer).sum(axis=0))
+        return lam
+
+
+K, TEXT = 100, {"mu2": 1.0, "mu3": 0.4}
+WAYS = {  # what is otherwise: the cost, and a setting of RMSprop
+    "μ₃ term summed over the batch": {"cost": Cost(mu2=1.0, mu3=0.4 * K)},
+    "softmax twice, no μ₃": {"cost": Twice(mu2=1.0)},
+    "softmax twice": {"cost": Twice(**TEXT)},
+    "no μ₃": {"cost": Cost(mu2=1.0)},
+    "ε inside the root": {"epsilon_inside": True},
+}
+
+
+def train(activation, settings, seed):
+    """Return the accuracy of the test images in percent after each epoch, a list."""
+    run = PROFILES["paper"].run(activation=activation, loss="ce", method="rmsprop", seed=seed)
+    optimiser, data = replace(run.optimiser(), **settings), run.data()
+    w, found = run.start_weights(len(data.train.x)), []
+    for epoch in range(1, run.epochs + 1):
+        for x0, y in batches(data.train, run.batch, np.random.default_rng([seed, epoch])):
+            w = optimiser.update(w, x0, y)
+        right = accuracy(optimiser.flow, w, data.test.x, data.test.labels)
+        found.append(round(100 * right, 2))
+    return found
+
+
+def main(seeds=(0,), path=Path("book/data/causes.json")):
+    """Train what the file lacks, and write it after each run."""
+    content = json.loads(path.read_text()) if path.exists() else {}
+    for seed, name, activation in product(seeds, WAYS, ("relu", "tanh")):
+        runs = content.setdefault(name, {}).setdefault(activation, {})
+        if str(seed) not in runs:
+            found = train(activation, WAYS[name], seed)
+            runs[str(seed)] = {"accuracy": found, "provenance": provenance(code_version())}
+            replace_json(path, content, indent=None)
+            print(name, activation, seed, found, flush=True)
+
+
+if __name__ == "__main__":
+    main([int(seed) for seed in sys.argv[1:]] or (0,))

@@ -1,0 +1,31 @@
+"""The suspects of book/_tools/causes.py are what their names say."""
+
+import runpy
+
+import numpy as np
+import pytest
+from synthetic import BOOK
+
+from snode.cost import cross_entropy, softmax
+
+pytestmark = pytest.mark.numpy_only
+tool = runpy.run_path(str(BOOK / "_tools" / "causes.py"))
+
+
+def test_softmax_twice_has_the_gradient_of_its_cost():
+    rng = np.random.default_rng(0)
+    z, dz = rng.normal(size=(2, 12, 3))
+    y = np.eye(10)[:, [0, 4, 9]]
+
+    def cost(z):
+        return 0.4 * np.vdot(z, z) / 2 + 3 * cross_entropy(softmax(z[:10]), y)
+
+    slope = (cost(z + 1e-6 * dz) - cost(z - 1e-6 * dz)) / 2e-6
+    assert np.vdot(tool["Twice"](**tool["TEXT"]).terminal(z, y), dz) == pytest.approx(slope, 1e-8)
+
+
+def test_the_sum_over_a_batch_is_its_mean_times_its_size():
+    cost = tool["WAYS"]["μ₃ term summed over the batch"]["cost"]
+    z, y = np.ones((12, tool["K"])), np.zeros((10, tool["K"]))
+    y[0] = 1
+    assert cost.value(z, y) == pytest.approx(np.log(10) + 0.4 * np.vdot(z, z) / 2)
