@@ -88,7 +88,7 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
         ValueError
             If the images do not fit the network.
         """
-        return self._rows(self._path(x).end[: self.nb_classes])
+        return self._rows(self._path(x, keep=False).end[: self.nb_classes])
 
     def class_gradient(self, x, label=None, **ignored):
         """Return the derivatives of the logits by the pixels: rows of P.  App. D.1.
@@ -164,7 +164,7 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
         """
         if reduction not in ("none", "mean", "sum"):
             raise ValueError(f"reduction: expected 'none', 'mean' or 'sum', got {reduction!r}")
-        p = softmax(self._path(x).end[: self.nb_classes].astype(np.float64))
+        p = softmax(self._path(x, keep=False).end[: self.nb_classes].astype(np.float64))
         loss = -(self._one_hot(y) * np.log(np.maximum(p, 1e-300))).sum(axis=0)
         return loss if reduction == "none" else getattr(loss, reduction)()
 
@@ -178,12 +178,12 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
         """
         raise NotImplementedError("train the network with snode.optimise, then hand it over")
 
-    def _path(self, x):
+    def _path(self, x, keep=True):
         columns = np.ascontiguousarray(np.asarray(x).T, dtype=self.weights.W.dtype)
         check_images("x", columns, self.weights, self.nb_classes)
         if self.valid is not None:
             columns = columns.clip(*self.valid)
-        return self.flow.forward(self.weights, columns)
+        return self.flow.forward(self.weights, columns, keep=keep)
 
     def _one_hot(self, y):
         y = np.asarray(y)
