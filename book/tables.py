@@ -169,7 +169,7 @@ def table1(folder=DATA, profile="paper", seeds=SEEDS):
         for split, (name, pair) in enumerate(zip(table["columns"], pairs, strict=True)):
             values = [100 * v for v in numbers(results, "accuracy", flow, split)]
             cells.append(Cell(group, name, Printed(*pair, table["runs"]), values, error))
-    title = f"Table 1: accuracy [%] after {epochs} epochs; trained by, inferred by"
+    title = f"Accuracy [%] after {epochs} epochs; trained by, inferred by"
     return Table(title, judge(cells, MARGIN))
 
 
@@ -191,7 +191,7 @@ def table2(folder=DATA, profile="paper", seeds=SEEDS):
             found = numbers(where.cell(method, network), "accuracy", "euler", 1)
             values = [100 * v for v in found]
             cells.append(Cell(method, network, Printed(*pair, table["runs"]), values))
-    return Table("Table 2: accuracy on test images [%]", judge(cells, MARGIN))
+    return Table("Accuracy on test images [%]", judge(cells, MARGIN))
 
 
 def table3(folder=DATA, profile="paper", seeds=SEEDS, attack="default"):
@@ -225,7 +225,7 @@ def table3(folder=DATA, profile="paper", seeds=SEEDS, attack="default"):
                 )
                 error = _few_images(part, pair[0], found[network], path)
                 cells.append(Cell(group, network, paper, values, error))
-    return Table(f"Table 3: attack of Carlini and Wagner, {attack}", judge(cells))
+    return Table(f"Attack of Carlini and Wagner, {attack}", judge(cells))
 
 
 def _few_images(part, mean, results, path):
