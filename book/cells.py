@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from snode.experiments.gather import load_results
+from snode.experiments.storage import read_json
 
 DATA = Path(__file__).parent / "data"
 PRINTED = Path(__file__).parent / "paper" / "printed.toml"
@@ -35,8 +36,6 @@ SOLVERS = {  # Table 1, Fig. 2
     name: {"activation": "tanh", "loss": "l2", "method": "ncg", "flow": flow, "epochs": 20}
     for name, flow in (("Euler", "euler"), ("ODE45", "rk45"))
 }
-
-
 EQUAL_EPOCHS = (20, 10)  # of the two solvers: the paper's, and what stands in for them
 
 
@@ -44,6 +43,12 @@ EQUAL_EPOCHS = (20, 10)  # of the two solvers: the paper's, and what stands in f
 def printed():
     """Return the paper's numbers, a dict, from paper/printed.toml."""
     return tomllib.loads(PRINTED.read_text(encoding="utf-8"))
+
+
+def stored(name):
+    """Return what a JSON file of data holds, a dict; an empty one if it is not there."""
+    path = DATA / name
+    return read_json(path) if path.exists() else {}
 
 
 class Where(NamedTuple):

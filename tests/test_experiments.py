@@ -11,7 +11,7 @@ import pytest
 from snode.cli import main
 from snode.experiments.runs import Run
 from snode.experiments.storage import write_json
-from snode.experiments.training import train
+from snode.experiments.training import shuffled, train
 
 pytestmark = pytest.mark.numpy_only
 SMALL = {"layers": 12, "epochs": 2, "batch": 200, "iterations": 3}
@@ -43,6 +43,27 @@ def test_seeds_are_paired_over_methods_and_losses():
         for m, l in [("ncg", "l2"), ("rmsprop", "ce")]
     ]
     assert np.array_equal(starts[0].W, starts[1].W)
+
+
+def test_the_order_of_the_batches_depends_on_seed_and_epoch_alone():
+    data = Run().data()
+
+    def first(epoch, **choices):
+        return next(shuffled(Run(**choices), data, epoch))[0]
+
+    x0 = first(1, seed=3)
+    assert np.array_equal(x0, first(1, seed=3, method="rmsprop", activation="relu", loss="ce"))
+    assert not np.array_equal(x0, first(2, seed=3)) and not np.array_equal(x0, first(1, seed=4))
+
+
+def test_training_takes_each_epochs_batches_in_their_order():
+    run = Run(method="sgd", seed=3, **SMALL)
+    data, optimiser = run.data(), run.optimiser()
+    w = run.start_weights(len(data.train.x))
+    for epoch in (1, 2):
+        for x0, y in shuffled(run, data, epoch):
+            w = optimiser.update(w, x0, y)
+    assert np.array_equal(train(run, data).weights.W, w.W)
 
 
 def test_train_prints_a_line_an_epoch_and_writes_the_result_once(tmp_path, capsys):

@@ -8,20 +8,17 @@ agree, but for the last.  Runs that the file has are left out; it is written aft
 minutes on one core: accuracy of all test images in percent after every epoch.
 """
 
-import json
 import sys
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
-import numpy as np
-
 from snode import Cost
 from snode.cost import softmax
-from snode.data import batches
 from snode.experiments.profiles import PROFILES
 from snode.experiments.provenance import code_version, provenance
-from snode.experiments.storage import replace_json
+from snode.experiments.storage import read_json, replace_json
+from snode.experiments.training import shuffled
 from snode.robustness import accuracy
 
 
@@ -46,9 +43,10 @@ class Wide(Cost):
         return lam
 
 
-K, TEXT = 100, {"mu2": 1.0, "mu3": 0.4}
+RUN = PROFILES["paper"].run(loss="ce", method="rmsprop")
+K, TEXT = RUN.batch, {"mu2": 1.0, "mu3": RUN.mu3}
 WAYS = {  # what is otherwise: the cost, and a setting of RMSprop
-    "μ₃ term summed over the batch": {"cost": Cost(mu2=1.0, mu3=0.4 * K)},
+    "μ₃ term summed over the batch": {"cost": Cost(mu2=1.0, mu3=RUN.mu3 * K)},
     "softmax twice, no μ₃": {"cost": Twice(mu2=1.0)},
     "softmax over all 196": {"cost": Wide(**TEXT)},
     "no μ₃": {"cost": Cost(mu2=1.0)},
@@ -56,13 +54,13 @@ WAYS = {  # what is otherwise: the cost, and a setting of RMSprop
 }
 
 
-def train(activation, settings, seed):
+def train(activation, settings, seed, data):
     """Return the accuracy of the test images in percent after each epoch, a list."""
-    run = PROFILES["paper"].run(activation=activation, loss="ce", method="rmsprop", seed=seed)
-    optimiser, data = replace(run.optimiser(), **settings), run.data()
+    run = replace(RUN, activation=activation, seed=seed)
+    optimiser = replace(run.optimiser(), **settings)
     w, found = run.start_weights(len(data.train.x)), []
     for epoch in range(1, run.epochs + 1):
-        for x0, y in batches(data.train, run.batch, np.random.default_rng([seed, epoch])):
+        for x0, y in shuffled(run, data, epoch):
             w = optimiser.update(w, x0, y)
         right = accuracy(optimiser.flow, w, data.test.x, data.test.labels)
         found.append(round(100 * right, 2))
@@ -71,11 +69,12 @@ def train(activation, settings, seed):
 
 def main(seeds=(0,), path=Path("book/data/causes.json")):
     """Train what the file lacks, and write it after each run."""
-    content = json.loads(path.read_text()) if path.exists() else {}
+    content = read_json(path) if path.exists() else {}
+    data = RUN.data()
     for seed, name, activation in product(seeds, WAYS, ("relu", "tanh")):
         runs = content.setdefault(name, {}).setdefault(activation, {})
         if str(seed) not in runs:
-            found = train(activation, WAYS[name], seed)
+            found = train(activation, WAYS[name], seed, data)
             runs[str(seed)] = {"accuracy": found, "provenance": provenance(code_version())}
             replace_json(path, content, indent=None)
             print(name, activation, seed, found, flush=True)

@@ -11,7 +11,6 @@ file has are left out; it is written after each.
     accuracy at the nine levels of noise                least norms over all attacks, 200 images
 """
 
-import json
 import sys
 import time
 from dataclasses import asdict
@@ -21,10 +20,10 @@ from pathlib import Path
 import numpy as np
 from attacked import distances, measure, number
 
-from snode.data import batches
 from snode.experiments.profiles import PROFILES
 from snode.experiments.provenance import code_version, provenance
-from snode.experiments.storage import replace_json
+from snode.experiments.storage import read_json, replace_json
+from snode.experiments.training import shuffled
 from snode.perturbed import infer
 from snode.robustness import NOISE_LEVELS, accuracy, accuracy_under_noise, pairwise_margins
 
@@ -43,8 +42,7 @@ METHODS = {
 def train(run, data):
     """Return the weights as soon as they are accurate enough, or at the end, and the updates."""
     optimiser, w, test = run.optimiser(), run.start_weights(len(data.train.x)), data.test
-    orders = (np.random.default_rng([run.seed, epoch]) for epoch in range(1, run.epochs + 1))
-    pairs = chain.from_iterable(batches(data.train, run.batch, order) for order in orders)
+    pairs = chain.from_iterable(shuffled(run, data, epoch + 1) for epoch in range(run.epochs))
     for n, (x0, y) in enumerate(pairs, 1):
         w = optimiser.update(w, x0, y)
         if n % EVERY == 0 and accuracy(optimiser.flow, w, test.x, test.labels) >= WANTED:
@@ -74,7 +72,7 @@ def portrait(run, w, test):
 
 def main(names, path=Path("book/data/equal_accuracy.json")):
     """Train and measure what is missing, and write the file after each."""
-    known = json.loads(path.read_text())["networks"] if path.exists() else {}
+    known = read_json(path)["networks"] if path.exists() else {}
     for name in [name for name in names or METHODS if name not in known]:
         begin, run = time.process_time(), PROFILES["paper"].run(**{"epochs": 3} | METHODS[name])
         data = run.data()

@@ -10,7 +10,6 @@ that the file has are left out; it is written after each, 4 to 12 minutes on one
     accuracy of all test images at the end, by either solver
 """
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -22,10 +21,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from optimise_first import OptimiseFirst
 
 from snode import tanh
-from snode.data import CLASSES, batches, one_hot
+from snode.data import CLASSES, one_hot
 from snode.experiments.profiles import PROFILES
 from snode.experiments.provenance import code_version, provenance
-from snode.experiments.storage import replace_json
+from snode.experiments.storage import read_json, replace_json
+from snode.experiments.training import shuffled
 from snode.robustness import accuracy
 
 SEEDS, EVERY, FEW = (0, 1), 50, 2000
@@ -58,8 +58,7 @@ def train(flow, settings, seed, data):
     w = run.start_weights(len(data.train.x))
     few, labels = np.ascontiguousarray(test.x[:, :FEW]), test.labels[:FEW]
     said = {"batch": [], "cost": [], "accuracy": [], "distance": []}
-    order = np.random.default_rng([seed, 1])
-    for n, (x0, y) in enumerate(batches(data.train, run.batch, order), 1):
+    for n, (x0, y) in enumerate(shuffled(run, data, 1), 1):
         if n % EVERY == 1:
             gap = distance(flow, cost, w, x0, y)
         w = ncg.update(w, x0, y)
@@ -75,7 +74,7 @@ def train(flow, settings, seed, data):
 
 def main(seeds=SEEDS, path=Path("book/data/one_epoch.json")):
     """Train what the file lacks, and write it after each run."""
-    content = json.loads(path.read_text()) if path.exists() else {name: {} for name in WAYS}
+    content = read_json(path) if path.exists() else {}
     data = RUN.data()
     for seed in seeds:
         for name, (flow, settings) in WAYS.items():

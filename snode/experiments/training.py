@@ -102,10 +102,29 @@ def train(
     return Trained(state.weights, state.epochs, state.iterations)
 
 
+def shuffled(run, data, epoch):
+    """Return the batches of an epoch in the order that seed and epoch alone decide.  Sec. 5.
+
+    Parameters
+    ----------
+    run : Run
+        Whose seed and batch size.
+    data : Dataset
+        (N, n) images.
+    epoch : int
+        A scalar, from 1.  Trusts its input.
+
+    Returns
+    -------
+    iterator of (array (N, K), array (C, K))
+        Images and one-hot targets.
+    """
+    return batches(data.train, run.batch, np.random.default_rng([run.seed, epoch]))
+
+
 def _epoch(run, optimiser, data, xp, state, progress, clock, log_every):
     """Take what is left of the epoch's batches."""
-    order = np.random.default_rng([run.seed, state.epoch])
-    left = islice(batches(data.train, run.batch, order), state.batch, None)
+    left = islice(shuffled(run, data, state.epoch), state.batch, None)
     total = data.train.labels.size // run.batch
     begin = time.perf_counter() - state.seconds
     for x0, y in progress(left, total - state.batch):
