@@ -13,6 +13,7 @@ from snode.experiments.profiles import PROFILES
 from snode.experiments.strength import NORMS, shape, summary
 from snode.experiments.training import train
 from snode.network import Weights
+from snode.perturbed import infer
 from snode.robustness import accuracy
 
 pytestmark = pytest.mark.numpy_only
@@ -127,6 +128,15 @@ def test_nine_targets_are_never_worse_than_their_own_count(measured):
     assert targets["attacked"] == PROFILE.target_images
     assert 0 <= targets["third class won"] <= 1
     assert targets["nine"]["gradients an image"] <= 9 * 15
+
+
+def test_targets_leave_out_what_is_inferred_and_not_the_label(run, trained):
+    """With RK45 an image may be inferred otherwise among other images, whose steps it shares."""
+    network = module._network(run, PROFILE, trained.weights, run.data(), np)
+    inferred = infer(network.flow, network.weights, network.x)
+    of = dataclasses.replace(network, right=np.full(K, True), labels=inferred)
+    other = dataclasses.replace(of, labels=(inferred + 1) % 10)
+    assert strength.targets(other) == strength.targets(of)
 
 
 def test_summary_of_known_norms():
