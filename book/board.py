@@ -103,7 +103,7 @@ def unit(claim):
     statistic = part.get("statistic", "")
     if statistic.startswith("log "):
         return " (logarithm)"
-    if statistic in LEVELS and "minus" not in part:
+    if statistic in LEVELS and not {"minus", "minus_over"} & part.keys():
         return " %"
     in_points = search("accuracy|solver|^fall|^AUC", statistic) or statistic in LEVELS
     return " points" if in_points or claim.get("compute") in ("baselines", "printed") else ""

@@ -13,6 +13,8 @@ from cells import DATA
 from contrasts import gather, outcomes, results
 from evidence import Verdict
 
+from snode.experiments.storage import read_json
+
 BOOK = Path(__file__).parent
 CLAIMS = BOOK / "paper" / "claims.toml"
 WORDS = (
@@ -103,7 +105,7 @@ def conjunction(claim, others):
 def cost(claim, path):
     """Return the Verdict on a claim about the ratio of two measured times."""
     wanted = claim["benchmark"]
-    rows = json.loads(path.read_text(encoding="utf-8"))["ratios"] if path.exists() else []
+    rows = read_json(path)["ratios"] if path.exists() else []
     row = next((r for r in rows if wanted.items() <= r.items()), None)
     if row is None:
         return Verdict("not run yet", "no such row in data/benchmarks.json")

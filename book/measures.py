@@ -123,8 +123,13 @@ def nine_over_moving(result):
 
 def foretold_gap(result):
     """Return the largest difference of measured and foretold accuracy over the noise levels."""
-    noise = part(result, "noise")
-    return 100 * float(np.abs(np.subtract(noise["measured"], noise["accuracy"])).max())
+    measured, foretold = (cells.number(result, "noise", k) for k in ("measured", "accuracy"))
+    return 100 * float(np.abs(measured - foretold).max())
+
+
+def over_levels(name, extreme):
+    """Return the measure that is the extreme over the noise levels; NaN if one is missing."""
+    return lambda result: float(extreme(cells.number(result, "propagation", name)))
 
 
 def rising(result):
@@ -162,8 +167,12 @@ MEASURES = {
     "fall": lambda r: accuracy(r)[1] - R(r),
     "largest gap of foretold accuracy": foretold_gap,
     "largest error over depth": lambda r: float(np.nanmax(r.arrays["propagation_error"])),
-    "largest error over noise levels": lambda r: max(part(r, "propagation")["error"]),
-    "least rank correlation": lambda r: min(part(r, "propagation")["rank correlation"]),
+    "largest error over noise levels": lambda r: float(
+        cells.number(r, "propagation", "error").max()
+    ),
+    "least rank correlation": lambda r: float(
+        cells.number(r, "propagation", "rank correlation").min()
+    ),
     "log growth of perturbations": lambda r: float(np.log(r.arrays["propagation_predicted"][-1])),
     "log output norm": log_of("state", "end"),
     "log roughness of W": log_of("smoothness", "W"),

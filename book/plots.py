@@ -82,24 +82,3 @@ def show_signed(ax, x, shape, largest=1.0, classes=0):
         outline = plt.Polygon(np.array(corners) - 0.5, fill=False, lw=1, clip_on=False, zorder=3)
         ax.add_patch(outline)
     return picture
-
-
-def show_order(steps, errors, order, xlabel, ylabel):
-    """Draw errors against steps on logarithmic axes, with a dashed line of the slope `order`.
-
-    Parameters
-    ----------
-    steps, errors : sequence of float (n,)
-        The line runs through the last pair.
-    order : float
-        Slope of the line.
-    xlabel, ylabel : str
-        What the axes show.
-    """
-    steps = np.asarray(steps)
-    plt.loglog(steps, errors, "o", label="measured")
-    line = errors[-1] * (steps / steps[-1]) ** order
-    plt.loglog(steps, line, "k--", lw=1, label=f"slope {order:g}")
-    plt.xlabel(xlabel)
-    plt.ylabel(ylabel)
-    plt.legend()

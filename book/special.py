@@ -4,7 +4,6 @@ Each function takes a claim of paper/claims.toml, the folder of results and the 
 returns a list of Outcome, as `contrasts.outcomes` does.
 """
 
-import json
 from itertools import combinations, product
 from pathlib import Path
 
@@ -12,6 +11,8 @@ import numpy as np
 from cells import SEEDS
 from contrasts import name, outcome, points, runs, values
 from evidence import Outcome
+
+from snode.experiments.storage import read_json
 
 
 def networks(claim):
@@ -22,7 +23,7 @@ def networks(claim):
 def baselines(claim, folder, profile):
     """Compare test accuracies with a linear classifier (+3 points) and a perceptron (-1 point)."""
     path, rows = Path(folder) / "baselines.json", []
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    known = read_json(path) if path.exists() else None
     for choices in networks(claim):
         d = np.array(list(values("test accuracy", choices, folder, profile).values()))
         for rival, lead in (("linear", 3.0), ("mlp", -1.0)):

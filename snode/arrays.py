@@ -42,7 +42,7 @@ def array_module(*arrays):
     if not any(on_gpu):
         return np
     if not all(on_gpu):
-        kinds = ", ".join(f"{type(a).__module__.split('.')[0]} {a.shape}" for a in arrays)
+        kinds = ", ".join(f"{type(a).__module__.split('.')[0]} {np.shape(a)}" for a in arrays)
         raise TypeError(f"arrays on two devices ({kinds}): move them with snode.arrays.to_device")
     return cupy
 
@@ -247,6 +247,8 @@ def _why_not_cupy():
             f"CuPy is not installed ({error}): pip install 'snode[gpu-cuda12]' for a CUDA 12 "
             "driver, or pip install 'snode[gpu-cuda13]' for CUDA 13."
         )
+    except ImportError as error:  # installed, but broken
+        return _cupy_reason(str(error))
     try:
         if cupy.cuda.runtime.getDeviceCount() == 0:
             return "CuPy sees no GPU (is CUDA_VISIBLE_DEVICES empty?)."
@@ -266,7 +268,7 @@ def _cupy_reason(text):
         "cudaErrorNoDevice": "CuPy sees no GPU (is CUDA_VISIBLE_DEVICES empty?).",
         "Out of memory": "The GPU has no free memory: end the other programs that use it.",
         "out of memory": "The GPU has no free memory: end the other programs that use it.",
-        "libcuda": "There is no NVIDIA driver on this machine (libcuda is missing).",
+        "libcuda.so": "There is no NVIDIA driver on this machine (libcuda is missing).",
         "lib": "CUDA's libraries are missing: pip install 'cupy-cuda12x[ctk]' brings them.",
     }
     for sign, sentence in causes.items():

@@ -121,8 +121,8 @@ def run(xp=np, small=False, report=print):
 
 
 def _entry(check):
-    """Return a check for the JSON file, which knows no NaN."""
-    value = None if check.value is None or math.isnan(check.value) else check.value
+    """Return a check for the JSON file, which knows neither NaN nor infinity."""
+    value = check.value if check.value is not None and math.isfinite(check.value) else None
     return {**check._asdict(), "value": value, "verdict": check.verdict}
 
 

@@ -13,6 +13,7 @@ Letters: N width, K images, C classes; z, zeta, lam(T) (N, K); y one-hot (C, K).
 """
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -49,7 +50,7 @@ class Cost:
         """Check the settings."""
         for name in ("mu1", "mu2", "mu3", "mu4"):
             mu = getattr(self, name)
-            if not (isinstance(mu, (int, float)) and 0 <= mu < float("inf")):
+            if not (isinstance(mu, Real) and 0 <= mu < float("inf")):
                 raise ValueError(f"{name}: expected a finite number >= 0, got {mu!r}")
         if self.readout not in READOUTS:
             raise ValueError(f"readout: expected 'all' or 'classes', got {self.readout!r}")

@@ -4,11 +4,17 @@ Source: this package; no mathematics, no arrays but those of npz files.
 """
 
 import os
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
+from tokenize import TokenError
 from zipfile import BadZipFile
 
 import numpy as np
+
+# what NumPy and zipfile raise for bytes that have changed
+DAMAGES = (ValueError, TypeError, AttributeError, EOFError, BadZipFile, zlib.error, TokenError)
+DAMAGES += (RuntimeError, SyntaxError, KeyError)
 
 
 @contextmanager
@@ -89,5 +95,5 @@ def read_arrays(path):
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (ValueError, TypeError, AttributeError, EOFError, BadZipFile) as error:
+    except DAMAGES as error:
         raise ValueError(f"{path}: expected an npz file without pickles: {error}") from error

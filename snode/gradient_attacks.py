@@ -117,10 +117,11 @@ def pgd(
         Naming what does not fit.
     """
     check_settings(step, iterations, box, chunk)
+    box = box if box is None else tuple(map(float, box))  # NumPy's float64 would widen float32
     if not 0 < radius < float("inf"):
         raise ValueError(f"radius: expected a positive finite number, got {radius!r}")
     check_images("x0", x0, weights, classes, box)
-    climb = _Climb(_terminal(loss), float(radius), step, iterations, box, least_norm)
+    climb = _Climb(_terminal(loss), float(radius), float(step), iterations, box, least_norm)
     xp, j = array_module(x0), infer(flow, weights, x0, classes, chunk)
     if labels is None:
         labels = j

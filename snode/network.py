@@ -10,6 +10,7 @@ midpoint t_l = (l + 1/2) h of its interval; Euler's method uses W[l] on the whol
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -226,7 +227,7 @@ def inner_products(*pairs):
 
 def check_horizon(horizon):
     """Refuse a horizon T that is not a positive finite scalar.  Eq. (1).  Raises ValueError."""
-    if not (isinstance(horizon, (int, float)) and 0 < horizon < float("inf")):
+    if not (isinstance(horizon, Real) and 0 < horizon < float("inf")):
         raise ValueError(f"horizon: expected a positive finite number, got {horizon!r}")
 
 

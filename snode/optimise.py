@@ -11,6 +11,7 @@ Letters: w = (W, b) with shapes (L, N, N), (L, N, 1), E' and g alike; x0 (N, K),
 
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -120,7 +121,7 @@ class NCG:
 
     def __post_init__(self):
         """Check the settings."""
-        if not (isinstance(self.iterations, int) and self.iterations > 0):
+        if not (isinstance(self.iterations, Integral) and self.iterations > 0):
             raise ValueError(f"iterations: expected a positive integer, got {self.iterations!r}")
         if self.gamma not in GAMMAS:
             raise ValueError(f"gamma: expected one of {', '.join(GAMMAS)}, got {self.gamma!r}")
@@ -130,6 +131,8 @@ class NCG:
             raise ValueError(f"direction_scale: expected > 0, got {self.direction_scale!r}")
         if not isinstance(self.sobolev, bool):
             check_array("sobolev", self.sobolev, ("L", "L"))
+            if len(set(self.sobolev.shape)) > 1:
+                raise ValueError(f"sobolev: expected shape (L, L), got {self.sobolev.shape}")
 
     def update(self, weights, x0, y, log=None):
         """Return the weights after one batch.  Algorithm 1.

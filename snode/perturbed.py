@@ -6,6 +6,7 @@ C components of z = x(T) (Sec. 5); the valid region is a box (Algorithm 2, line 
 Letters: N width, K images, C classes; x0, x (N, K), z (C, K).
 """
 
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,12 +46,19 @@ def chunks(a, size):
     a : array (..., K)
         Images, labels, ...
     size : int
-        Scalar.  Trusts its input.
+        A positive scalar; the argument `chunk` of whoever calls.
 
     Returns
     -------
     list of array (..., size or fewer)
+
+    Raises
+    ------
+    ValueError
+        If the size is not a positive integer.
     """
+    if not (isinstance(size, Integral) and size > 0):
+        raise ValueError(f"chunk: expected a positive integer, got {size!r}")
     return [a[..., k : k + size] for k in range(0, a.shape[-1], size)]
 
 
@@ -80,7 +88,7 @@ def check_images(name, x, weights, classes, box=None):
     array_module(weights.W, x)
     if x.shape[1] == 0:
         raise ValueError(f"{name}: expected at least one image, got shape {x.shape}")
-    if not (isinstance(classes, int) and 2 <= classes <= N):
+    if not (isinstance(classes, Integral) and 2 <= classes <= N):
         raise ValueError(f"classes: expected an integer from 2 to N = {N}, got {classes!r}")
     if box is not None and not (box[0] <= float(x.min()) and float(x.max()) <= box[1]):
         found = f"[{float(x.min())}, {float(x.max())}]"
@@ -151,7 +159,7 @@ def check_settings(step, iterations, box, chunk):
     if not 0 < step < float("inf"):
         raise ValueError(f"step: expected a positive finite number, got {step!r}")
     for name, count in (("iterations", iterations), ("chunk", chunk)):
-        if isinstance(count, bool) or not (isinstance(count, int) and count > 0):
+        if isinstance(count, bool) or not (isinstance(count, Integral) and count > 0):
             raise ValueError(f"{name}: expected a positive integer, got {count!r}")
     if box is not None and not (len(box) == 2 and box[0] < box[1]):
         raise ValueError(f"box: expected None or (least, greatest), got {box!r}")

@@ -135,7 +135,7 @@ def predicted_accuracy(flow, weights, x, labels, sigmas=NOISE_LEVELS, classes=10
     margins, gains = pairwise_margins(flow, weights, x, labels, classes, chunk)
     with np.errstate(divide="ignore", invalid="ignore"):
         a = margins / gains
-    a[np.isnan(a)] = np.inf  # 0/0 at i = y, which is no rival
+    a[(margins == 0) & (gains == 0)] = np.inf  # at i = y, which is no rival; NaN stays NaN
     means = [_wins(a / sigma).mean(axis=1) for sigma in sigmas]
     return PredictedAccuracy(*np.array(means).reshape(-1, 3).T)
 

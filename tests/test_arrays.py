@@ -176,6 +176,17 @@ def test_without_cupy_the_message_says_how_to_install_it(monkeypatch):
     assert len(warned) == 1 and warned[0].filename == __file__
 
 
+@pytest.mark.numpy_only
+def test_a_broken_cupy_is_told_and_left_alone(monkeypatch, tmp_path):
+    (tmp_path / "cupy.py").write_text("raise ImportError('libcudart.so.12: not found')")
+    monkeypatch.delitem(sys.modules, "cupy", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(RuntimeError, match="CUDA's libraries are missing.*libcudart"):
+        backend("cupy")
+    with pytest.warns(RuntimeWarning, match="Going on with NumPy"):
+        assert backend("auto") is np
+
+
 def fake_device(monkeypatch, devices=1, ones=np.ones):
     """Stand in for a CuPy whose probe counts `devices`, or raises it, and works with `ones`."""
 

@@ -319,6 +319,7 @@ def test_the_path_is_a_polygon_through_the_layers(problem):
     for l in range(13):
         assert error(path(0.25 * l), path.x[l]) < 1e-14
     assert error(path(0.25 * 4 + 0.1), 0.6 * path.x[4] + 0.4 * path.x[5]) < 1e-14
+    assert path(np.nextafter(3.0, 4)).tolist() == path.end.tolist()  # L h, rounded
     for t in (-1e-9, 3.0 + 1e-9, np.nan):
         with pytest.raises(ValueError, match=r"t: expected a time in \[0, 3.0\], got"):
             path(t)
@@ -338,7 +339,9 @@ def test_float32_stays_float32(problem, problem32, activation):
         lam = flow.adjoint(weights, path, lam_T)
         xi = flow.sensitivity(weights, path, xi0, direction)
         gradient = flow.gradient(weights, path, lam)
-        results.append([path.x, path.slope, lam.x, xi.x, gradient.W, gradient.b])
+        results.append(
+            [path.x, path(np.float64(0.1)), path.slope, lam.x, xi.x, gradient.W, gradient.b]
+        )
     for double, single in zip(*results):
         assert double.dtype == np.float64 and single.dtype == np.float32
         assert error(single, double) < 1e-4

@@ -12,6 +12,7 @@ from snode.cli import main
 from snode.experiments.runs import Run
 from snode.experiments.storage import write_json
 from snode.experiments.training import shuffled, train
+from snode.network import Weights
 
 pytestmark = pytest.mark.numpy_only
 SMALL = {"layers": 12, "epochs": 2, "batch": 200, "iterations": 3}
@@ -67,9 +68,11 @@ def test_training_takes_each_epochs_batches_in_their_order():
 
 
 def test_train_prints_a_line_an_epoch_and_writes_the_result_once(tmp_path, capsys):
-    output = tmp_path / "result.json"
-    options = ["train", *arguments(**SMALL, seed=2), "--output", str(output)]
-    assert main(options) == 0
+    output, saved = tmp_path / "result.json", tmp_path / "weights.npz"
+    options = ["train", *arguments(**SMALL, seed=2, output=output)]
+    assert main([*options, *arguments(save=saved)]) == 0
+    assert np.array_equal(Weights.load(saved).W, train(Run(seed=2, **SMALL)).weights.W)
+    saved.unlink()
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
     content = json.loads(output.read_text())
@@ -89,14 +92,21 @@ def test_train_prints_a_line_an_epoch_and_writes_the_result_once(tmp_path, capsy
         ({"weight_decay": -1e-8}, "mu4: expected a finite number >= 0"),
         ({"batch": 5000}, "size: expected a whole number from 1 to 1400, got 5000"),
         ({"horizon": 0}, "horizon: expected a positive finite number"),
-        ({"std": "nan"}, "std: expected a finite number >= 0"),
+        ({"std": "nan"}, "std: expected a finite number, got nan"),
+        ({"std": -1.0}, "std: expected a finite number >= 0"),
         ({"output": "/nowhere/result.json"}, "there is no folder /nowhere"),
+        ({"output": "one", "save": "one"}, "--save: expected another file than --output, got one"),
     ],
 )
 def test_a_bad_value_is_refused_in_one_sentence(options, message, capsys):
     assert main(["train", *arguments(**options)]) == 2
     out, err = capsys.readouterr()
     assert message in err and not out and len(err.splitlines()) == 1
+
+
+def test_weights_that_diverge_are_no_result():
+    with pytest.raises(FloatingPointError, match=r"epoch 1: the weights have diverged, \|w\| = "):
+        train(Run(method="rmsprop", rate=1e30, **SMALL))
 
 
 @pytest.mark.parametrize("option", ["dataset", "activation", "loss", "method", "readout", "start"])

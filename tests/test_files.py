@@ -1,8 +1,9 @@
 """A file appears whole or not at all."""
 
+import numpy as np
 import pytest
 
-from snode.files import atomic, check_new
+from snode.files import atomic, check_new, read_arrays
 
 pytestmark = pytest.mark.numpy_only
 
@@ -32,6 +33,21 @@ def test_a_file_where_the_folder_should_be_is_an_error(tmp_path):
         atomic(tmp_path / "folder" / "a.bin"),
     ):
         pass
+
+
+def test_a_damaged_npz_is_one_error_wherever_the_damage(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, a=np.arange(40.0))
+    whole, refused = path.read_bytes(), 0
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
+        try:
+            read_arrays(path)
+        except ValueError as error:
+            refused += "a.npz: expected an npz file without pickles" in str(error)
+        except OSError:
+            pass
+    assert refused > len(whole) // 3
 
 
 def test_only_a_new_file_in_a_folder_that_exists_may_be_written(tmp_path):

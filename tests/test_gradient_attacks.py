@@ -152,6 +152,12 @@ def test_float32_stays_float32(xp):
     for loss in (SinglePrecision(mu2=1.0), *LOSSES):
         r = pgd(Euler(tanh), weights, x0, C, radius=0.3, loss=loss)
         assert r.x.dtype == np.float32
+    for numbers in (
+        {"step": np.float64(0.1)},
+        {"radius": np.float64(0.3)},
+        {"box": np.array([-9.0, 9.0])},
+    ):
+        assert pgd(Euler(tanh), weights, x0, C, **{"radius": 0.3} | numbers).x.dtype == np.float32
 
 
 @pytest.mark.parametrize(

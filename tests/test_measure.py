@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from snode.attacks import attack, nine_targets
 from snode.data import Split
 from snode.experiments import measure as module
 from snode.experiments import strength
@@ -14,7 +15,7 @@ from snode.experiments.strength import NORMS, shape, summary
 from snode.experiments.training import train
 from snode.network import Weights
 from snode.perturbed import infer
-from snode.robustness import accuracy
+from snode.robustness import accuracy, accuracy_under_noise
 
 pytestmark = pytest.mark.numpy_only
 PROFILE = dataclasses.replace(PROFILES["smoke"], toolbox_images=0)
@@ -123,11 +124,31 @@ def test_examples_are_perturbations_with_the_norms_told(measured):
     np.testing.assert_allclose(np.linalg.norm(change, axis=0)[won], norm[won], rtol=2e-3)
 
 
-def test_nine_targets_are_never_worse_than_their_own_count(measured):
+def test_nine_targets_are_the_best_of_nine_attacks(run, trained, measured):
+    n = module._network(run, PROFILE, trained.weights, run.data(), np)
+    first = np.flatnonzero(n.right)[: PROFILE.target_images]
+    best = nine_targets(n.flow, n.weights, n.x[:, first], 10, box=run.box(), chunk=n.chunk)
     targets = measured.numbers["targets"]
     assert targets["attacked"] == PROFILE.target_images
-    assert 0 <= targets["third class won"] <= 1
-    assert targets["nine"]["gradients an image"] <= 9 * 15
+    x, j = n.x[:, first], n.labels[first]
+    aims = [(j + shift) % 10 for shift in range(1, 10)]
+    found = [attack(n.flow, n.weights, x, 10, aim, box=run.box(), chunk=n.chunk) for aim in aims]
+    third = np.concatenate([f.final != aim for f, aim in zip(found, aims)])
+    assert targets["third class won"] == third[np.concatenate([f.success for f in found])].mean()
+    assert targets["nine"] == summary(np.where(best.success, best.norm, np.inf)) | {
+        "gradients an image": float(best.gradients.mean())
+    }
+
+
+def test_numbers_are_those_of_their_definitions(run, trained, measured):
+    n = module._network(run, PROFILE, trained.weights, run.data(), np)
+    start = np.linalg.norm(n.start.W, axis=(1, 2))
+    np.testing.assert_allclose(measured.arrays["smoothness_W0"], start, rtol=1e-6)
+    assert measured.numbers["smoothness"]["norm of change"] == (n.weights - n.start).norm()
+    assert (measured.arrays["state_p95"] > measured.arrays["state_mean"]).all()
+    clipped = module.noise(dataclasses.replace(n, run=dataclasses.replace(run, noise_clip=True)))[0]
+    levels = accuracy_under_noise(n.flow, n.weights, n.x, n.labels, seed=run.seed, clip=run.box())
+    assert clipped["measured"] == levels.tolist() != measured.numbers["noise"]["measured"]
 
 
 def test_targets_leave_out_what_is_inferred_and_not_the_label(run, trained):

@@ -378,6 +378,7 @@ def test_a_gradient_that_vanishes_is_reported(problem):
         ({"direction_scale": np.nan}, "direction_scale: expected > 0, got nan"),
         ({"direction_scale": np.inf}, "direction_scale: expected > 0, got inf"),
         ({"sobolev": np.eye(3)[0]}, r"sobolev: expected shape \(L, L\), got \(3,\)"),
+        ({"sobolev": np.ones((3, 5))}, r"sobolev: expected shape \(L, L\), got \(3, 5\)"),
     ],
 )
 def test_bad_settings_are_refused(setting, message):

@@ -48,10 +48,11 @@ def test_what_is_written_is_read(made, stored):
 
 
 def test_a_result_is_written_once(made, stored):
-    before = stored[0].read_bytes()
+    before = [stored[0].with_suffix(end).read_bytes() for end in (".json", ".npz")]
+    other = made[1]._replace(arrays={k: 2 * v for k, v in made[1].arrays.items()})
     with pytest.raises(FileExistsError, match="exists already"):
-        save(made[1], stored[0].parent)
-    assert stored[0].read_bytes() == before
+        save(other, stored[0].parent)
+    assert [stored[0].with_suffix(end).read_bytes() for end in (".json", ".npz")] == before
 
 
 def test_a_missing_result_is_none_and_missing_seeds_are_told(made, tmp_path):
@@ -163,6 +164,7 @@ def test_code_version_knows_a_dirty_tree(tmp_path):
     (tmp_path / "book" / "data").mkdir(parents=True)
     (tmp_path / "book" / "data" / "result.json").write_text("{}")
     assert not code_version(tmp_path)["dirty"]
+    assert code_version(tmp_path / "book") == {"commit": None, "dirty": True}  # of another project
     (tmp_path / "a.py").write_text("x = 2")
     assert code_version(tmp_path)["dirty"]
     assert peak_memory() > 1

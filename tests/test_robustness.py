@@ -5,7 +5,7 @@ import pytest
 from conftest import make_problem
 from scipy.stats import multivariate_normal, norm
 
-from snode import Euler, Weights, tanh
+from snode import Euler, Weights, robustness, tanh
 from snode.arrays import to_numpy
 from snode.linearise import jacobian_rows
 from snode.network import identity
@@ -143,6 +143,12 @@ def test_classes_that_noise_cannot_part_are_no_nan(xp):
     np.testing.assert_allclose(np.ravel(predicted), np.mean(labels == 3), rtol=1e-12)
 
 
+def test_a_network_that_has_failed_is_not_foretold_to_be_right(xp, monkeypatch):
+    nothing = np.full((C, 40), np.nan), np.full((C, 40), np.nan)
+    monkeypatch.setattr(robustness, "pairwise_margins", lambda *_: nothing)
+    assert np.isnan(predicted_accuracy(*labelled(xp), [0.1], C)).all()
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -151,6 +157,7 @@ def test_classes_that_noise_cannot_part_are_no_nan(xp):
         (lambda f, w, x, y: pairwise_margins(f, w, x[:3], y, C), "x: expected shape"),
         (lambda f, w, x, y: pairwise_margins(f, w, x, y[:3], C), "labels: expected integers"),
         (lambda f, w, x, y: accuracy(f, w, x, y[:3], C), "labels: expected integers"),
+        (lambda f, w, x, y: accuracy(f, w, x, y, C, chunk=0), "chunk: expected a positive integer"),
         (lambda f, w, x, y: accuracy(f, w, x, y + C, C), "labels: expected classes"),
         (lambda f, w, x, y: accuracy_under_noise(f, w, x, y, [0.0], classes=C), "sigma: exp"),
         (lambda f, w, x, y: accuracy_under_noise(f, w, x, y, seed=-1, classes=C), "seed: exp"),

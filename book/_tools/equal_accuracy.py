@@ -72,6 +72,8 @@ def portrait(run, w, test):
 
 def main(names, path=Path("book/data/equal_accuracy.json")):
     """Train and measure what is missing, and write the file after each."""
+    if unknown := set(names) - set(METHODS):
+        sys.exit(f"No such method: {', '.join(unknown)}; there are {', '.join(METHODS)}")
     known = read_json(path)["networks"] if path.exists() else {}
     for name in [name for name in names or METHODS if name not in known]:
         begin, run = time.process_time(), PROFILES["paper"].run(**{"epochs": 3} | METHODS[name])

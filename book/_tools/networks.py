@@ -3,8 +3,8 @@
 python book/_tools/networks.py RUNFOLDER...
 
 A run's folder holds its result, NAME.json, and weights.npz.  The weights are rounded to float16 and
-written to _build/networks; the same list of runs gives the same bytes.  Nothing is written if the
-rounding costs more than 0.02 percent points of the test images.
+written to _build/networks; the same list of runs gives the same bytes.  If rounding
+costs a network more than 0.02 percent points of the test images, the list stays as it was.
 """
 
 import argparse
@@ -65,8 +65,9 @@ def make(folder, target=FOLDER):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="+", type=Path, metavar="RUNFOLDER")
+    folders = parser.parse_args().folders
     FOLDER.mkdir(parents=True, exist_ok=True)
-    networks = dict(map(make, parser.parse_args().folders))
+    networks = dict(map(make, folders))
     for name, entry in networks.items():
         shown = " -> ".join(f"{100 * value:.2f} %" for value in entry["test_accuracy"].values())
         print(f"{name}: {entry['bytes'] / 1e6:.1f} MB, test images right {shown}")

@@ -65,6 +65,8 @@ def main():
     parser.add_argument("names", nargs="*", help="chapters, without ending (default: every one)")
     options = parser.parse_args()
     texts = sorted(TEXTS / f"{n}.md" for n in options.names) or sorted(TEXTS.glob("*.md"))
+    if missing := [text.stem for text in texts if not text.exists()]:
+        sys.exit(f"No such chapter: {', '.join(missing)}")
     changed = [text for text in texts if options.all or stale(text)]
     if options.check:
         sys.exit(f"Run make notebooks: {', '.join(t.stem for t in changed)}" if changed else 0)

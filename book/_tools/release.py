@@ -50,7 +50,7 @@ def below(folder):
 
 def copy_networks():
     """Copy the trained networks, each checked by its sha256, and the list of them."""
-    if NETWORKS.is_dir():
+    if any(NETWORKS.glob("*.npz")):
         os.environ.setdefault("SNODE_NETWORKS", str(NETWORKS))
     for name in pretrained.known():
         shutil.copyfile(pretrained.fetch(name), TARGET / f"{name}.npz")

@@ -101,8 +101,7 @@ class Checkpoint:
         """
         if not Path(self.path).exists():
             return None
-        arrays = read_arrays(self.path)
-        head = json.loads(str(arrays.pop("head")))
+        arrays, head = self._read()
         found, horizon = head.pop("identity"), head.pop("horizon")
         self._check(found, trained=head["epoch"] > self.identity["run"]["epochs"])
 
@@ -120,7 +119,13 @@ class Checkpoint:
 
         Source: this package.  Raises OSError or ValueError if the file cannot be read.
         """
-        return json.loads(str(read_arrays(self.path)["head"]))["identity"]["code"]
+        return self._read()[1]["identity"]["code"]
+
+    def _read(self):
+        arrays = read_arrays(self.path)
+        if "head" not in arrays:
+            raise ValueError(f"{self.path}: expected a checkpoint, got {', '.join(arrays)}")
+        return arrays, json.loads(str(arrays.pop("head")))
 
     def _check(self, found, trained):
         wanted = json.loads(json.dumps(self.identity))

@@ -10,6 +10,8 @@ Killed anywhere in between, the same lines go on from the last checkpoint.
 Source: this package; no mathematics.  Letters: L layers, N width.
 """
 
+import atexit
+import shutil
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -92,7 +94,7 @@ def prepare(profile, run, runs=None, backend="numpy"):
         What to do.
     runs : str or Path, optional
         The folder of all runs; without it `storage.runs_folder()`, and for the profile smoke a
-        temporary folder: nothing that the book shows comes from an earlier run.
+        temporary folder, removed when Python ends: the book shows nothing of an earlier run.
     backend : str
         "numpy" or "cupy".
 
@@ -103,7 +105,9 @@ def prepare(profile, run, runs=None, backend="numpy"):
     Raises
     ------
     FileExistsError
-        If the run is finished already, or its folder cannot be made because a file is there.
+        If the run is finished already.
+    OSError
+        If its folder cannot be made, as when a file is there.
     RuntimeError
         If the profile wants a clean work tree and it is not.
     ImportError
@@ -117,6 +121,7 @@ def prepare(profile, run, runs=None, backend="numpy"):
         raise ImportError("the measurements need the Toolbox: pip install 'snode[test]'")
     if runs is None and profile.name == "smoke":
         runs = tempfile.mkdtemp(prefix="snode-")
+        atexit.register(shutil.rmtree, runs, ignore_errors=True)
     folder = make_folder(run_folder(profile, run, runs))
     finished = folder / f"{profile.identify(run)}.json"
     if finished.exists():
@@ -125,7 +130,7 @@ def prepare(profile, run, runs=None, backend="numpy"):
         "run": asdict(run),
         "code": code,
         "numpy": np.__version__,
-        "backend": backend,
+        "backend": xp.__name__,
     }
     path = folder / "checkpoint.npz"
     checkpoint = Checkpoint(path, identity, profile.checkpoint_seconds)

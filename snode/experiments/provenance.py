@@ -33,7 +33,7 @@ def code_version(root=ROOT):
         `commit`, a str of 40 digits or None outside a work tree; `dirty`, a bool.
     """
     commit = _git(root, "rev-parse", "HEAD")
-    if commit is None:
+    if commit is None or _git(root, "rev-parse", "--show-prefix") != "":  # of another work tree
         return {"commit": None, "dirty": True}
     changes = _git(root, "status", "--porcelain", "--", ".", ":(exclude)book/data")
     return {"commit": commit, "dirty": changes != ""}

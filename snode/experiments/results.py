@@ -22,7 +22,7 @@ from snode.experiments.storage import (
     write_arrays,
     write_json,
 )
-from snode.files import read_arrays
+from snode.files import check_new, read_arrays
 
 
 class Result(NamedTuple):
@@ -135,6 +135,7 @@ def save(result, folder):
         If a file cannot be written, or the JSON exists.
     """
     folder, name = make_folder(folder), result.content["id"]
+    check_new(folder / f"{name}.json")  # before its npz is replaced
     write_arrays(folder / f"{name}.npz", result.arrays)
     write_json(folder / f"{name}.json", result.content)
     return folder / f"{name}.json"

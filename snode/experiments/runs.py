@@ -7,6 +7,7 @@ the authors' prototype (github.com/malylu/SNODEs_prototype), never from closenes
 Letters: L layers, N width, K images in a batch, T horizon; W0 (L, N, N), b0 (L, N, 1).
 """
 
+import math
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -168,5 +169,7 @@ def _check(field, value):
         raise ValueError(f"seed: expected a non-negative integer, got {value!r}")
     if field.type is float and type(value) is not float:
         raise ValueError(f"{field.name}: expected a number, got {value!r}")
+    if field.type is float and not math.isfinite(value):
+        raise ValueError(f"{field.name}: expected a finite number, got {value!r}")
     if field.type is bool and type(value) is not bool:
         raise ValueError(f"{field.name}: expected True or False, got {value!r}")

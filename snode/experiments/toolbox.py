@@ -8,7 +8,7 @@
 Carlini and Wagner write x = box(tanh w), which is flat at the borders of the box: where paper is
 exactly 0 or ink exactly -1, as most pixels are, nothing ever moves.  "Configured" widens the box by
 a hundredth, so that they can, and the network sees images cut to the valid region.  It also starts
-the search for the weight c of success where nine doublings reach far: the default ends at 2.6.
+the search for the weight c of success where eight doublings reach far: the default ends at 5.1.
 
 Letters: N width, K images; x (N, K).
 """

@@ -7,6 +7,7 @@ and a checkpoint needs no state of a generator: a run that was killed ends with 
 Letters: x0 (N, K), y (C, K) a batch; w the weights (L, N, N), (L, N, 1).
 """
 
+import math
 import time
 from dataclasses import asdict
 from itertools import islice
@@ -77,7 +78,8 @@ def train(
     Raises
     ------
     FloatingPointError
-        If the cost stops being finite, with the epoch's iteration and norms.
+        If NCG's cost stops being finite, with the epoch's iteration and norms; or if weights are
+        not finite at the end of an epoch.
     OSError, ValueError
         If the checkpoint cannot be written, or is not this run's.
     """
@@ -91,6 +93,7 @@ def train(
     clock = Clock(checkpoint)
     while state.epoch <= run.epochs:
         _epoch(run, optimiser, data, xp, state, progress, clock, log_every)
+        _check_finite(state)
         scores = [
             accuracy(optimiser.flow, state.weights, to_device(part.x, xp), part.labels, CLASSES)
             for part in (data.train, data.test)
@@ -136,6 +139,13 @@ def _epoch(run, optimiser, data, xp, state, progress, clock, log_every):
         state.batch += 1
         state.seconds = time.perf_counter() - begin
         clock.tick(state, optimiser)
+
+
+def _check_finite(state):
+    """Refuse weights that have diverged; first-order methods do not look at their cost."""
+    norm = float(state.weights.norm())
+    if not math.isfinite(norm):
+        raise FloatingPointError(f"epoch {state.epoch}: the weights have diverged, |w| = {norm}")
 
 
 def _logged(run, optimiser, state, x0, y):
