@@ -45,9 +45,9 @@ def printed():
     return tomllib.loads(PRINTED.read_text(encoding="utf-8"))
 
 
-def stored(name):
+def stored(name, folder=DATA):
     """Return what a JSON file of data holds, a dict; an empty one if it is not there."""
-    path = DATA / name
+    path = Path(folder) / name
     return read_json(path) if path.exists() else {}
 
 

@@ -9,11 +9,9 @@ from functools import cache
 from pathlib import Path
 
 import special
-from cells import DATA
+from cells import DATA, stored
 from contrasts import gather, outcomes, results
 from evidence import Verdict
-
-from snode.experiments.storage import read_json
 
 BOOK = Path(__file__).parent
 CLAIMS = BOOK / "paper" / "claims.toml"
@@ -50,7 +48,7 @@ def judge(claim, folder=DATA, profile="paper", others=None):
     if claim.get("compute") == "conjunction":
         return conjunction(claim, others)
     if "benchmark" in claim:
-        return cost(claim, Path(folder) / "benchmarks.json")
+        return cost(claim, stored("benchmarks.json", folder))
     if "compute" in claim:
         return total([special.SPECIAL[claim["compute"]](claim, folder, profile)], ["all"])
     if "part" in claim:
@@ -102,10 +100,9 @@ def conjunction(claim, others):
     return Verdict(SAID.get(word, word), f"claims {said}", n=n)
 
 
-def cost(claim, path):
+def cost(claim, bench):
     """Return the Verdict on a claim about the ratio of two measured times."""
-    wanted = claim["benchmark"]
-    rows = read_json(path)["ratios"] if path.exists() else []
+    wanted, rows = claim["benchmark"], bench.get("ratios", [])
     row = next((r for r in rows if wanted.items() <= r.items()), None)
     if row is None:
         return Verdict("not run yet", "no such row in data/benchmarks.json")

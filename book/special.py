@@ -5,14 +5,11 @@ returns a list of Outcome, as `contrasts.outcomes` does.
 """
 
 from itertools import combinations, product
-from pathlib import Path
 
 import numpy as np
-from cells import SEEDS
+from cells import SEEDS, stored
 from contrasts import name, outcome, points, runs, values
 from evidence import Outcome
-
-from snode.experiments.storage import read_json
 
 
 def networks(claim):
@@ -22,13 +19,12 @@ def networks(claim):
 
 def baselines(claim, folder, profile):
     """Compare test accuracies with a linear classifier (+3 points) and a perceptron (-1 point)."""
-    path, rows = Path(folder) / "baselines.json", []
-    known = read_json(path) if path.exists() else None
+    known, rows = stored("baselines.json", folder), []
     for choices in networks(claim):
         d = np.array(list(values("test accuracy", choices, folder, profile).values()))
         for rival, lead in (("linear", 3.0), ("mlp", -1.0)):
             title = f"{name((choices, None))} − {rival}"
-            if known is None or len(d) == 0:
+            if not known or len(d) == 0:
                 rows.append(Outcome(title, "missing"))
                 continue
             ahead = d - known[rival]["test"]

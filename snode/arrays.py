@@ -10,6 +10,7 @@ Letters: xp the array library (numpy or cupy), a, x, y arrays of any shape.
 import functools
 import sys
 import warnings
+from numbers import Integral
 
 import numpy as np
 
@@ -79,7 +80,8 @@ def check_array(name, a, shape, dtype=None):
     a : array (shape)
         The array.
     shape : tuple of int, str or Ellipsis
-        An int must agree; a letter, such as "K", stands for any length; "..." for any axes.
+        An int must agree; a letter, such as "K", stands for any length, equal letters for equal
+        lengths; "..." for any axes.
     dtype : dtype, optional
         float32 or float64; without it either is accepted.
 
@@ -101,10 +103,9 @@ def check_array(name, a, shape, dtype=None):
     if a.dtype.name not in allowed:
         raise TypeError(f"{name}: expected dtype {' or '.join(allowed)}, got {a.dtype}")
     wanted = [n for n in shape if n is not ...]
-    leading = a.shape[a.ndim - len(wanted) :] if ... in shape else a.shape
-    if len(leading) != len(wanted) or any(
-        isinstance(n, int) and n != m for n, m in zip(wanted, leading, strict=True)
-    ):
+    found = a.shape[a.ndim - len(wanted) :] if ... in shape else a.shape
+    lengths = dict(zip(wanted, found, strict=False))
+    if list(found) != [n if isinstance(n, int) else lengths.get(n) for n in wanted]:
         letters = ", ".join("..." if n is ... else str(n) for n in shape)
         raise ValueError(f"{name}: expected shape ({letters}), got {a.shape}")
     if not bool(array_module(a).isfinite(a).all()):
@@ -112,12 +113,18 @@ def check_array(name, a, shape, dtype=None):
     return a
 
 
+def check_count(name, count):
+    """Refuse what is no positive int, a scalar.  Source: this package; Raises ValueError."""
+    if isinstance(count, bool) or not (isinstance(count, Integral) and count > 0):
+        raise ValueError(f"{name}: expected a positive integer, got {count!r}")
+
+
 def generator(seed):
     """Return a NumPy generator: numbers are drawn on the CPU, then moved, alike for both devices.
 
     Source: this package.  Raises ValueError unless the seed is a non-negative int.
     """
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+    if isinstance(seed, bool) or not (isinstance(seed, Integral) and seed >= 0):
         raise ValueError(f"seed: expected a non-negative integer, got {seed!r}")
     return np.random.default_rng(int(seed))
 
@@ -168,14 +175,9 @@ def elementwise(inputs, outputs, cuda, layerwise=False):
 
 @elementwise("T a, T x, T b", "T y", "y = a * x + b * y", layerwise=True)
 def axpby(a, x, b, y):
-    """Update y <- a x + b y in place, one layer at a time.  Source: extended BLAS, axpby.
+    """Update y <- a x + b y in place, one layer at a time; a and b are scalars.
 
-    Parameters
-    ----------
-    a, b : float
-        Scalars.
-    x, y : array (L, ...)
-        Of the same shape, dtype and device.  Trusts its input.
+    x, y (L, ...) share shape, dtype and device.  Source: extended BLAS; trusts its input.
     """
     if b != 1.0:
         y *= b

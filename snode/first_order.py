@@ -8,10 +8,9 @@ Letters: w = (W, b) with shapes (L, N, N), (L, N, 1), G, v and m alike; x0 (N, K
 """
 
 from dataclasses import dataclass, replace
-from numbers import Integral
 from typing import Any
 
-from snode.arrays import elementwise
+from snode.arrays import check_count, elementwise
 from snode.cost import Cost
 from snode.optimise import check_batch, gradient
 
@@ -215,8 +214,7 @@ def _run(optimiser, weights, x0, y):
 def _check(rate, passes, decay):
     if not 0 < rate < float("inf"):
         raise ValueError(f"rate: expected a positive finite number, got {rate!r}")
-    if not (isinstance(passes, Integral) and passes > 0):
-        raise ValueError(f"passes: expected a positive integer, got {passes!r}")
+    check_count("passes", passes)
     if decay not in DECAYS:
         raise ValueError(f"decay: expected 'cost' or 'keras', got {decay!r}")
 

@@ -15,7 +15,16 @@ from numbers import Real
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from snode.arrays import array_module, axpby, check_array, dot, generator, to_device, to_numpy
+from snode.arrays import (
+    array_module,
+    axpby,
+    check_array,
+    check_count,
+    dot,
+    generator,
+    to_device,
+    to_numpy,
+)
 from snode.files import atomic, read_arrays
 
 
@@ -48,33 +57,24 @@ class Activation:
         return sigma, self.slope(a, sigma)
 
 
-def _tanh(a):
-    return array_module(a).tanh(a)
-
-
-def _tanh_slope(a, sigma):
-    return 1 - sigma * sigma
-
-
-def _relu(a):
-    return array_module(a).maximum(a, 0)
-
-
-def _relu_slope(a, sigma):
-    return (a > 0).astype(a.dtype)  # the derivative of ReLU, 0 at the kink
-
-
-def _identity(a):
-    return a
-
-
-def _identity_slope(a, sigma):
-    return array_module(a).ones_like(a)
-
-
-tanh = Activation("tanh", _tanh, _tanh_slope, "sigma = tanh(a); slope = 1 - sigma * sigma;")
-relu = Activation("relu", _relu, _relu_slope, "slope = a > 0; sigma = a * slope;")
-identity = Activation("identity", _identity, _identity_slope, "sigma = a; slope = 1;")
+tanh = Activation(
+    "tanh",
+    lambda a: array_module(a).tanh(a),
+    lambda a, sigma: 1 - sigma * sigma,
+    "sigma = tanh(a); slope = 1 - sigma * sigma;",
+)
+relu = Activation(
+    "relu",
+    lambda a: array_module(a).maximum(a, 0),
+    lambda a, sigma: (a > 0).astype(a.dtype),  # 0 at the kink
+    "slope = a > 0; sigma = a * slope;",
+)
+identity = Activation(
+    "identity",
+    lambda a: a,
+    lambda a, sigma: array_module(a).ones_like(a),
+    "sigma = a; slope = 1;",
+)
 ACTIVATIONS = {activation.name: activation for activation in (tanh, relu, identity)}
 
 
@@ -106,8 +106,8 @@ class Weights:
     def __post_init__(self):
         """Check what was given; the kernels trust it from here on."""
         check_array("W", self.W, ("L", "N", "N"))
-        L, N, M = self.W.shape
-        if L < 1 or N != M:
+        L, N, _ = self.W.shape
+        if L < 1:
             raise ValueError(f"W: expected shape (L, N, N) with L > 0, got {self.W.shape}")
         check_array("b", self.b, (L, N, 1), self.W.dtype)
         array_module(self.W, self.b)
@@ -263,8 +263,7 @@ def initial_weights(L, N, horizon=3.0, seed=0, std=0.001, start="iid", dtype=np.
         If a number is out of range or `start` is unknown.
     """
     for name, count in (("L", L), ("N", N)):
-        if not (isinstance(count, (int, np.integer)) and count > 0):
-            raise ValueError(f"{name}: expected a positive integer, got {count!r}")
+        check_count(name, count)
     check_horizon(horizon)
     if not (std >= 0 and np.isfinite(std)):
         raise ValueError(f"std: expected a finite number >= 0, got {std!r}")

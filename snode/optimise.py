@@ -11,12 +11,11 @@ Letters: w = (W, b) with shapes (L, N, N), (L, N, 1), E' and g alike; x0 (N, K),
 
 from dataclasses import dataclass
 from functools import lru_cache
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from snode.arrays import array_module, check_array, to_device, to_numpy
+from snode.arrays import array_module, check_array, check_count, to_device, to_numpy
 from snode.conjugate import GAMMAS, Gradient, step_length
 from snode.cost import Cost
 from snode.sobolev import apply, matrix
@@ -121,8 +120,7 @@ class NCG:
 
     def __post_init__(self):
         """Check the settings."""
-        if not (isinstance(self.iterations, Integral) and self.iterations > 0):
-            raise ValueError(f"iterations: expected a positive integer, got {self.iterations!r}")
+        check_count("iterations", self.iterations)
         if self.gamma not in GAMMAS:
             raise ValueError(f"gamma: expected one of {', '.join(GAMMAS)}, got {self.gamma!r}")
         if self.gamma_norm not in ("L2", "W12"):
@@ -131,8 +129,6 @@ class NCG:
             raise ValueError(f"direction_scale: expected > 0, got {self.direction_scale!r}")
         if not isinstance(self.sobolev, bool):
             check_array("sobolev", self.sobolev, ("L", "L"))
-            if len(set(self.sobolev.shape)) > 1:
-                raise ValueError(f"sobolev: expected shape (L, L), got {self.sobolev.shape}")
 
     def update(self, weights, x0, y, log=None):
         """Return the weights after one batch.  Algorithm 1.

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from snode.arrays import array_module, check_array, generator, to_device, to_numpy
+from snode.arrays import array_module, check_array, check_count, generator, to_device, to_numpy
 
 
 def infer(flow, weights, x, classes=10, chunk=500):
@@ -57,8 +57,7 @@ def chunks(a, size):
     ValueError
         If the size is not a positive integer.
     """
-    if not (isinstance(size, Integral) and size > 0):
-        raise ValueError(f"chunk: expected a positive integer, got {size!r}")
+    check_count("chunk", size)
     return [a[..., k : k + size] for k in range(0, a.shape[-1], size)]
 
 
@@ -159,8 +158,7 @@ def check_settings(step, iterations, box, chunk):
     if not 0 < step < float("inf"):
         raise ValueError(f"step: expected a positive finite number, got {step!r}")
     for name, count in (("iterations", iterations), ("chunk", chunk)):
-        if isinstance(count, bool) or not (isinstance(count, Integral) and count > 0):
-            raise ValueError(f"{name}: expected a positive integer, got {count!r}")
+        check_count(name, count)
     if box is not None and not (len(box) == 2 and box[0] < box[1]):
         raise ValueError(f"box: expected None or (least, greatest), got {box!r}")
 

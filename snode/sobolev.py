@@ -12,7 +12,7 @@ Letters: T horizon, L nodes t_l = (l + 1/2) h, h = T/L, c length scale, S (L, L)
 
 import numpy as np
 
-from snode.arrays import array_module, to_device
+from snode.arrays import array_module, check_count, to_device
 from snode.network import check_horizon
 
 KINDS = ("kernel", "riesz")
@@ -43,8 +43,7 @@ def matrix(L, horizon, length=1.0, kind="kernel"):
     ValueError
         If a number is not positive or the kind is unknown.
     """
-    if not (isinstance(L, (int, np.integer)) and L > 0):
-        raise ValueError(f"L: expected a positive integer, got {L!r}")
+    check_count("L", L)
     check_horizon(horizon)
     if not 0 < length < float("inf"):
         raise ValueError(f"length: expected a positive finite number, got {length!r}")

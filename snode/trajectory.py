@@ -50,11 +50,10 @@ class Trajectory:
         ValueError
             If t lies outside [0, T].
         """
-        t = float(t)  # a NumPy float64 would widen float32 arrays
-        if not 0 <= t <= self.horizon * (1 + 1e-12):  # L h may exceed T by rounding
-            raise ValueError(f"t: expected a time in [0, {self.horizon}], got {t!r}")
-        position = t / self.horizon * (len(self.x) - 1)
-        position = min(position, len(self.x) - 1.0)
+        t, T = float(t), float(self.horizon)  # a NumPy float64 would widen float32 arrays
+        if not 0 <= t <= T * (1 + 1e-12):  # L h may exceed T by rounding
+            raise ValueError(f"t: expected a time in [0, {T}], got {t!r}")
+        position = min(t / T, 1.0) * (len(self.x) - 1)
         l = min(int(position), len(self.x) - 2)
         return self.x[l] + (position - l) * (self.x[l + 1] - self.x[l])
 

@@ -11,7 +11,16 @@ import pytest
 from identities import error
 
 from snode import arrays, euler, first_order, network, rk45
-from snode.arrays import array_module, axpby, backend, check_array, dot, to_device, to_numpy
+from snode.arrays import (
+    array_module,
+    axpby,
+    backend,
+    check_array,
+    check_count,
+    dot,
+    to_device,
+    to_numpy,
+)
 
 # every fused formula with its arguments: a number, an array (two axes or more), an output
 FUSED = {
@@ -121,9 +130,12 @@ def test_a_good_array_is_handed_back(xp):
     assert check_array("a", a, (..., 3, "K")) is a
     assert check_array("a", a, (...,)) is a
     assert check_array("a", a[0, 0], (..., 4)).shape == (4,)
+    assert check_array("a", a[:, :2], ("N", "N", "K")).shape == (2, 2, 4)
 
 
-@pytest.mark.parametrize("shape", [(2,), (2, 4), (2, 3, "K"), (..., 4), (..., 2, 2, 3), ("N", 2)])
+@pytest.mark.parametrize(
+    "shape", [(2,), (2, 4), (2, 3, "K"), (..., 4), (..., 2, 2, 3), ("N", 2), ("N", "N")]
+)
 def test_a_wrong_shape_is_refused(xp, shape):
     letters = ", ".join("..." if n is ... else str(n) for n in shape)
     message = f"a: expected shape ({letters}), got (2, 3)"
@@ -141,6 +153,15 @@ def test_other_bad_arrays_are_refused(xp):
     for bad in (np.nan, np.inf, -np.inf):
         with pytest.raises(ValueError, match="a: expected finite numbers, got NaN or infinity"):
             check_array("a", xp.asarray([0.0, bad]), (2,))
+
+
+@pytest.mark.numpy_only
+def test_a_count_is_a_positive_integer():
+    for good in (1, np.int64(7)):
+        check_count("passes", good)
+    for bad in (0, -1, 2.0, "2", None, True):
+        with pytest.raises(ValueError, match="^passes: expected a positive integer, got"):
+            check_count("passes", bad)
 
 
 @pytest.mark.numpy_only

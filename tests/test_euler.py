@@ -326,8 +326,9 @@ def test_the_path_is_a_polygon_through_the_layers(problem):
 
 
 def test_a_trajectory_of_one_step(xp):
-    line = Trajectory(xp.asarray(np.array([[[1.0]], [[3.0]]])), 2.0)
+    line = Trajectory(xp.asarray(np.array([[[1.0]], [[3.0]]], np.float32)), np.float64(2.0))
     assert [float(line(t)[0, 0]) for t in (0, 0.5, 2.0)] == [1.0, 1.5, 3.0]
+    assert line(0.5).dtype == np.float32
 
 
 @every_activation

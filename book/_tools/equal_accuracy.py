@@ -42,7 +42,7 @@ METHODS = {
 def train(run, data):
     """Return the weights as soon as they are accurate enough, or at the end, and the updates."""
     optimiser, w, test = run.optimiser(), run.start_weights(len(data.train.x)), data.test
-    pairs = chain.from_iterable(shuffled(run, data, epoch + 1) for epoch in range(run.epochs))
+    pairs = chain.from_iterable(shuffled(run, data, epoch) for epoch in range(1, run.epochs + 1))
     for n, (x0, y) in enumerate(pairs, 1):
         w = optimiser.update(w, x0, y)
         if n % EVERY == 0 and accuracy(optimiser.flow, w, test.x, test.labels) >= WANTED:
