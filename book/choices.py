@@ -43,6 +43,7 @@ SOURCES = {
     "passes": ("steps of RMSprop on a batch", "the same iterations", "–"),
     "epsilon_inside": ("ε inside RMSprop's root", "Keras", "–"),
     "weight_decay": ("μ4", "0 or 1e-8", "–"),
+    "decay": ("scale of SGD's weight decay", "the cost (3)", "–"),
 }
 
 

@@ -55,14 +55,15 @@ def judge(claim, folder=DATA, profile="paper", others=None):
         parts = claim["part"]
         found = [outcomes(part, claim["axes"], folder, profile) for part in parts]
         if len(parts) > 1:
-            found = [titled(f, part["statistic"]) for f, part in zip(found, parts, strict=True)]
+            found = [titled(*both) for both in zip(found, parts, strict=True)]
         return total(found, [part.get("need", "all") for part in parts])
     return checked(claim)
 
 
-def titled(found, statistic):
-    """Return the outcomes with the statistic in their names."""
-    return [o._replace(name=f"{statistic}, {o.name}".rstrip(", ")) for o in found]
+def titled(found, part):
+    """Return the outcomes with the statistic in their names, and a bound that all of them have."""
+    bound = f" {part['rule']} {part['than']:g}" if part["rule"] in ("at least", "at most") else ""
+    return [o._replace(name=f"{part['statistic']}{bound}, {o.name}".rstrip(", ")) for o in found]
 
 
 def total(parts, needs):

@@ -9,6 +9,8 @@ from math import log, nan
 import cells
 import numpy as np
 
+from snode.data import CLASSES
+
 RADII = np.arange(1, 11) * 0.05
 SLACK = 1 + 1e-3  # norms of single images are kept in half precision
 CW = "carlini-wagner configured"
@@ -88,19 +90,19 @@ def best_pgd_ahead_of_toolbox(result):
     return pgd - auc(toolbox[CW]["susceptible"])
 
 
-def norm_by_success(name):
-    """Return the measure log(mean norm / success) of a Carlini-Wagner minus the own attack's."""
+def norm_by_success(name, rival):
+    """Return the measure log(mean norm / success) of a Carlini-Wagner minus another attack's."""
 
     def measure(result):
         toolbox = part(result, "toolbox")
         if not toolbox or not toolbox[name]["success"]:
             return nan
-        own = norms(result, "own", first=toolbox["attacked"])
-        won = own[np.isfinite(own)]
+        every = norms(result, rival, first=toolbox["attacked"])
+        won = every[np.isfinite(every)]
         if not len(won):
             return nan
         ratio = toolbox[name]["mean"] / toolbox[name]["success"]
-        return log(ratio) - log(won.mean() / (len(won) / len(own)))
+        return log(ratio) - log(won.mean() / (len(won) / len(every)))
 
     return measure
 
@@ -114,11 +116,15 @@ def nine_ahead(result):
 
 
 def nine_over_moving(result):
-    """Return how many times the gradients of the moving target nine targets take."""
+    """Return how many times the steps of the moving target nine targets take.
+
+    A step towards a fixed target is one gradient, one towards a moving target one for each class.
+    """
     targets = part(result, "targets")
     if not targets:
         return nan
-    return targets["nine"]["gradients an image"] / targets["moving"]["gradients an image"]
+    nine, moving = (targets[k]["gradients an image"] for k in ("nine", "moving"))
+    return nine / (moving / CLASSES)
 
 
 def foretold_gap(result):
@@ -187,12 +193,16 @@ MEASURES = {
     "AUC best pgd - one-step": lambda r: best_pgd(r) - attack_auc(r, "one-step"),
     "AUC best pgd - Carlini-Wagner": best_pgd_ahead_of_toolbox,
     "AUC nine - moving": nine_ahead,
-    "gradients of nine over moving": nine_over_moving,
-    "log norm by success, Carlini-Wagner - own": norm_by_success(CW),
-    "log norm by success, Carlini-Wagner default - own": norm_by_success(CW_DEFAULT),
+    "steps of nine over moving": nine_over_moving,
+    "log norm by success, Carlini-Wagner - own": norm_by_success(CW, "own"),
+    "log norm by success, Carlini-Wagner - pgd": norm_by_success(CW, "pgd"),
+    "log norm by success, Carlini-Wagner default - own": norm_by_success(CW_DEFAULT, "own"),
+    "log norm by success, Carlini-Wagner default - pgd": norm_by_success(CW_DEFAULT, "pgd"),
     "share won by a third class": number("targets", "third class won"),
     "share where (13) holds without attack": number("targets", "(13) holds without attack"),
     "peak of perturbations": number("attacks", "own", "peak"),
+    "peak of PGD's perturbations": number("attacks", "pgd", "peak"),
+    "peak of one step's perturbations": number("attacks", "one-step", "peak"),
     "share of rising steps": rising,
     "median miss of the foretold decrease": miss,
 }

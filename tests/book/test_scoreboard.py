@@ -39,6 +39,16 @@ def test_the_ensemble_takes_the_least_norm(made):
     assert found == pytest.approx({0: measures.auc_of_norms(np.array([0.2, 0.2, np.inf]))})
 
 
+def test_nine_targets_of_as_many_steps_are_nine_times_the_steps(made):
+    def change(measured):  # seven steps: one gradient each, or one for each class
+        for name, gradients in (("nine", 9 * 7), ("moving", 10 * 7)):
+            measured.numbers["targets"][name]["gradients an image"] = gradients
+
+    put(made, "data", 0.9, change)
+    found = contrasts.values("steps of nine over moving", {}, "data", "paper")
+    assert found == pytest.approx({0: 9})
+
+
 @pytest.mark.parametrize("name", measures.MEASURES)
 def test_every_measure_is_a_number_or_nothing_to_measure(made, name):
     def nothing(measured):
@@ -48,7 +58,7 @@ def test_every_measure_is_a_number_or_nothing_to_measure(made, name):
 
     put(made, "some", 0.9, full)
     put(made, "none", 0.9, nothing)
-    attack = name.startswith(("AUC", "gradients", "log norm", "share w", "peak"))
+    attack = name.startswith(("AUC", "steps of", "log norm", "share w", "peak"))
     assert len(contrasts.values(name, {}, "some", "paper")) == 1
     assert len(contrasts.values(name, {}, "none", "paper")) == (not attack)
 
