@@ -14,7 +14,7 @@ from snode.experiments.strength import STEPS
 from snode.robustness import NOISE_LEVELS
 
 pytestmark = pytest.mark.numpy_only
-tables, cells = book("tables"), book("cells")
+tables, cells, claims = book("tables"), book("cells"), book("claims")
 METHODS, NETWORKS, PLAIN = cells.METHODS, cells.NETWORKS, cells.PLAIN
 SOLVERS, TABLE_2 = cells.SOLVERS, cells.TABLE_2
 presence, printed, Where = cells.presence, cells.printed, cells.Where
@@ -155,6 +155,7 @@ def test_fewer_epochs_stand_in_for_table_1_but_are_not_judged(tmp_path):
     table = tables.table1(tmp_path)
     assert Where(tmp_path).solvers() == (ten, 10) and "after 10 epochs" in repr(table)
     assert table.count() == {"not judged": 8}
+    assert claims.judge(claims.load()[59], tmp_path).word == "not run yet"
     assert table["Euler, Euler", "test images"].values == pytest.approx([90])
     write(tmp_path, 0.93, seed=0, **twenty["ODE45"])
     assert "after 20 epochs" in repr(tables.table1(tmp_path))
