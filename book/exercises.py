@@ -22,6 +22,7 @@ NUMBERS |= {"fifteen": 15, "twenty": 20, "thirty": 30}
 TIME = re.compile(rf"(\d+|\b(?:{'|'.join(NUMBERS)})) ({'|'.join(UNITS)})s?\b", re.I)
 MEETING = re.compile(r"^### Meeting (\d+): (.*)\n\n((?::.*\n|  .*\n)+)", re.M)
 STATED = re.compile(r"(\d+) min (talk|live|exercises)")
+DOC = re.compile(r"\{doc\}`(\w+)`")
 LINK = re.compile(r"(★+) (\d+) \{ref\}`[^`<]*<(ex-[\w-]+)>`")
 
 
@@ -37,11 +38,12 @@ class Exercise(NamedTuple):
 
 
 class Meeting(NamedTuple):
-    """One meeting of a plan: minutes of its parts, and its links (stars, minutes, label)."""
+    """One meeting of a plan: pages read before, minutes, and its links (stars, minutes, label)."""
 
     plan: str
     number: int
     title: str
+    read: list
     minutes: dict
     room: list
     home: list
@@ -114,19 +116,20 @@ def exercises(folder=TEXTS):
 def meetings(text):
     """Return the meetings of every plan in the text of a page, a list.
 
-    Each is a heading "### Meeting 1: title" with the fields "In the room" (so many min talk, live,
-    exercises, with their links) and "At home".
+    Each is a heading "### Meeting 1: title" with the fields "Read before" (links to pages), "In the
+    room" (so many min talk, live, exercises, with their links) and "At home".
     """
     found = []
     for plan in re.split(r"^## ", text, flags=re.M)[1:]:
         name = plan.partition("\n")[0]
         for number, title, fields in MEETING.findall(plan):
-            room, home = (_field(fields, key) for key in ("In the room", "At home"))
+            keys = ("Read before", "In the room", "At home")
+            before, room, home = (_field(fields, key) for key in keys)
+            read = DOC.findall(before)
             minutes = {part: int(n) for n, part in STATED.findall(room)}
             minutes["home"] = int(re.search(r"\d+", home)[0])
-            found.append(
-                Meeting(name, int(number), title, minutes, LINK.findall(room), LINK.findall(home))
-            )
+            links = LINK.findall(room), LINK.findall(home)
+            found.append(Meeting(name, int(number), title, read, minutes, *links))
     return found
 
 
@@ -135,20 +138,23 @@ def _field(fields, name):
 
 
 def complaints(meetings, known):
-    """Yield what does not agree: a link, its grade, its minutes, or a sum.
+    """Yield what does not agree: a link, its grade, its minutes, a page not yet read, or a sum.
 
     Parameters
     ----------
     meetings : list of Meeting
     known : list of Exercise
     """
-    by_label = {e.label: e for e in known}
+    by_label, read = {e.label: e for e in known}, {}
     for m in meetings:
+        read.setdefault(m.plan, set()).update(m.read)
         where = f"{m.plan}, {m.title}"
         for stars, minutes, label in m.room + m.home:
             e = by_label.get(label)
             if e is None or (e.grade, e.minutes) != (len(stars), int(minutes)):
                 yield f"{where}: {stars} {minutes} {label}, but {e and (e.grade, e.minutes)}"
+            if e and e.page not in read[m.plan]:
+                yield f"{where}: {label} is on the page {e.page}, which nobody has read"
         parts = [m.minutes.get(part, 0) for part in ("talk", "live", "exercises")]
         if sum(parts) != 90:
             yield f"{where}: {sum(parts)} minutes in the room"

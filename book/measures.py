@@ -181,6 +181,7 @@ MEASURES = {
     ),
     "log growth of perturbations": lambda r: float(np.log(r.arrays["propagation_predicted"][-1])),
     "log output norm": log_of("state", "end"),
+    "log norm of W": log_of("smoothness", "norm"),
     "log roughness of W": log_of("smoothness", "W"),
     "log roughness of W - W0": log_of("smoothness", "W - W0"),
     "log total variation of |W(t)|": log_of("smoothness", "total variation of |W(t)|"),

@@ -34,7 +34,7 @@ NOTE = """\
 > this notebook must stay there."""
 STUB = """\
 # {label}: your answer. The check below looks at: {names}.
-raise NotImplementedError("{label}: your code instead of this line")
+{empty}raise NotImplementedError("{label}: your code instead of this line")
 answered = "{label}"  # stays the last line"""
 CHECK = """\
 # {label}: the check. Leave it as it is.
@@ -75,9 +75,9 @@ def student(notebook, name, solved=False):
             code.append(content)
         elif kind == "solution":
             cells += _answer_in_words(content, solved)
-        elif kind == "code":
+        elif kind == "code" and "book-only" not in content.metadata.get("tags", ()):
             cells.append(content)
-        elif not label:
+        elif kind != "code" and not label:
             cells.append(new_markdown_cell(content))
         if kind == "exercise" and LABEL.search(content)[1] not in answers:
             cells.append(new_markdown_cell("*Your answer: an open project, without a check.*"))
@@ -112,7 +112,10 @@ def _answer(label, cells, solved):
     asserts = [line for part in asserts for line in part]
     wanted = _names(asserts) & set().union(*(bound(source) for source in sources))
     check = CHECK.format(label=label, asserts="\n".join(asserts))
-    stub = STUB.format(label=label, names=", ".join(sorted(wanted)) or "nothing that you define")
+    names = sorted(wanted)  # emptied first: the page may have used a name before
+    empty = f"{' = '.join(names)} = None\n" if names else ""
+    said = ", ".join(names) or "nothing that you define"
+    stub = STUB.format(label=label, names=said, empty=empty)
     answer = [new_code_cell(stub)]
     if solved:
         answer = [new_code_cell(source, metadata=c.metadata) for source, c in zip(sources, cells)]
@@ -181,7 +184,7 @@ def main():
     options.to.mkdir(parents=True, exist_ok=True)
     for helper in [*BOOK.glob("*.py"), BOOK / "references.bib"]:
         shutil.copy(helper, options.to)
-    for folder in ("data", "paper"):  # what the pages read
+    for folder in ("data", "paper", "workflow"):  # what the pages read
         shutil.copytree(BOOK / folder, options.to / folder, dirs_exist_ok=True)
     pages = [text for text in texts if has_exercises(text)]
     for text in pages:

@@ -92,9 +92,20 @@ def test_the_reference_is_complete(text):
     """Solved, the page has the solutions' statements, each once: in an answer or in a check."""
     page = jupytext.read(text)
     solved = {line.strip() for line in sources(student(page, text.stem, solved=True)).splitlines()}
-    code = [cell.source for cell in page.cells if cell.cell_type == "code"]
+    cells = [cell for cell in page.cells if cell.cell_type == "code"]
+    code = [cell.source for cell in cells if "book-only" not in cell.metadata.get("tags", ())]
     lines = {line.strip() for source in code for line in source.splitlines()}
     assert lines <= solved
+
+
+def test_what_the_page_has_computed_is_no_answer(text):
+    """A name that the check looks at is emptied, in case the page has used it before."""
+    for cell in student(jupytext.read(text), text.stem).cells:
+        if names := re.findall(r"The check below looks at: (?!nothing)(.*)\.", cell.source):
+            scope = dict.fromkeys(names[0].split(", "), "left over")
+            with pytest.raises(NotImplementedError):
+                exec(cell.source, scope)
+            assert {scope[name] for name in names[0].split(", ")} == {None}
 
 
 def execute(notebook, folder):
@@ -173,6 +184,7 @@ def test_times_are_read(title, body, minutes):
         ("<ex-model-swap>", "<ex-model-gone>", "ex-model-gone"),
         ("40 min talk", "50 min talk", "100 minutes in the room"),
         (":At home: 15 min", ":At home: 25 min", "take 15 minutes, not 25"),
+        ("{doc}`B_ncg` to", "the page to", "ex-ncg-agree is on the page B_ncg, which nobody"),
     ],
 )
 def test_a_plan_that_does_not_add_up_is_noticed(old, new, said):
