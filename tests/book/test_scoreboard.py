@@ -58,7 +58,7 @@ def test_every_measure_is_a_number_or_nothing_to_measure(made, name):
 
     put(made, "some", 0.9, full)
     put(made, "none", 0.9, nothing)
-    attack = name.startswith(("AUC", "steps of", "log norm", "share w", "peak"))
+    attack = name.startswith(("AUC", "steps of", "log norm by", "share w", "peak"))
     assert len(contrasts.values(name, {}, "some", "paper")) == 1
     assert len(contrasts.values(name, {}, "none", "paper")) == (not attack)
 
