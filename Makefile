@@ -14,7 +14,7 @@ OMP_NUM_THREADS ?= 1
 TQDM_DISABLE ?= 1
 export OPENBLAS_NUM_THREADS OMP_NUM_THREADS TQDM_DISABLE
 
-.PHONY: help book test notebooks html pdf networks release links lint bench mutants screenshots student clean
+.PHONY: help book test notebooks html pdf networks release links lint bench mutants suggested screenshots student clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /	/' | expand -t 12
@@ -74,6 +74,10 @@ mutants: $(READY) ## change every formula, a test must notice; about an hour (MU
 	@$(BIN)/python -m pip install -qq -c constraints.txt -e '.[mutants]'
 	$(BIN)/mutmut run --max-children $(JOBS) $(foreach name,$(MUTANTS),'$(name)')
 	@$(BIN)/mutmut results
+
+# PAGES='cost B_ncg': these alone
+suggested: $(READY) ## every page with every value it suggests under Change it, about an hour
+	@$(BIN)/python book/_tools/suggested.py --jobs $(JOBS) $(PAGES)
 
 # PAGES='index 03_model': these alone; HEIGHT=1400: tall pages in pieces of this height
 screenshots: html ## every page as a picture, desktop and phone, light and dark (PAGES=names: some)

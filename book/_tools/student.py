@@ -75,9 +75,9 @@ def student(notebook, name, solved=False):
             code.append(content)
         elif kind == "solution":
             cells += _answer_in_words(content, solved)
-        elif kind == "code" and "book-only" not in content.metadata.get("tags", ()):
+        elif kind == "code":
             cells.append(content)
-        elif kind != "code" and not label:
+        elif not label:
             cells.append(new_markdown_cell(content))
         if kind == "exercise" and LABEL.search(content)[1] not in answers:
             cells.append(new_markdown_cell("*Your answer: an open project, without a check.*"))
@@ -89,9 +89,14 @@ def student(notebook, name, solved=False):
 
 
 def _pieces(notebook):
-    """Return (kind, content) in order: code cells, markdown, exercises, labels of solutions."""
+    """Return (kind, content) in order: code cells, markdown, exercises, labels of solutions.
+
+    What looks at the book's own outputs, tagged book-only, is left out.
+    """
     found = []
     for cell in notebook.cells:
+        if "book-only" in cell.metadata.get("tags", ()):
+            continue
         if cell.cell_type == "code":
             found.append(("code", cell))
             continue

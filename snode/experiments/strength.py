@@ -17,11 +17,11 @@ import numpy as np
 
 from snode.arrays import to_device, to_numpy
 from snode.attacks import Rule, attack, smaller
+from snode.data import CLASSES
 from snode.experiments.toolbox import toolbox_attacks
 from snode.gradient_attacks import one_step, pgd
 from snode.perturbed import infer
 
-CLASSES = 10
 NORMS = tuple(round(0.05 * k, 2) for k in range(1, 21))  # where curves are read off
 STEPS = {"pgd": 0.06, "pgd-long": 0.6, "one-step": None}
 
