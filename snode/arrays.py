@@ -113,12 +113,6 @@ def check_array(name, a, shape, dtype=None):
     return a
 
 
-def check_count(name, count):
-    """Refuse what is no positive int, a scalar.  Source: this package; Raises ValueError."""
-    if isinstance(count, bool) or not (isinstance(count, Integral) and count > 0):
-        raise ValueError(f"{name}: expected a positive integer, got {count!r}")
-
-
 def generator(seed):
     """Return a NumPy generator: numbers are drawn on the CPU, then moved, alike for both devices.
 

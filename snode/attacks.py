@@ -17,6 +17,7 @@ Letters: N width, K images, C classes; x0 (N, K), z (C, K), P (C, N, K), i, j (K
 """
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -32,6 +33,7 @@ from snode.perturbed import (
     nearest_valid,
     outcome,
 )
+from snode.scalars import check_positive
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,9 @@ class Rule:
     def __post_init__(self):
         """Check the settings."""
         check_settings(self.step, self.iterations, self.box, self.chunk)
-        if not 0 < self.kappa <= 1:
+        if not (isinstance(self.kappa, Real) and 0 < self.kappa <= 1):
             raise ValueError(f"kappa: expected a number in (0, 1], got {self.kappa!r}")
-        if not 0 <= self.margin < float("inf"):
-            raise ValueError(f"margin: expected a finite number >= 0, got {self.margin!r}")
+        check_positive("margin", self.margin, zero=True)
 
 
 def attack(flow, weights, x0, classes=10, target=None, **settings):
@@ -199,17 +200,17 @@ def _step(flow, weights, path, i, j, classes, rule):
     z = path.end[:classes]
     xp = array_module(z)
     k = xp.arange(z.shape[1])
-    kappa = _kappa(z, j, rule)
+    kappa, m = _kappa(z, j, rule), float(rule.margin)  # NumPy's float64 would widen float32
     if i is None:
         P = jacobian_rows(flow, weights, path, classes)
-        i = least_norms(z, P, j, kappa, rule.margin).argmin(axis=0)
+        i = least_norms(z, P, j, kappa, m).argmin(axis=0)
         direction = kappa[i, k] * rows_of(P, i) - rows_of(P, j)
     else:
         lam_T = xp.zeros_like(path.end)
         lam_T[i, k] = kappa[i, k]
         lam_T[j, k] = -1
         direction = flow.adjoint(weights, path, lam_T, keep=False).start
-    gap = z[j, k] - kappa[i, k] * z[i, k] + rule.margin
+    gap = z[j, k] - kappa[i, k] * z[i, k] + m
     direction, length = unit(direction)
     size = xp.full_like(gap, rule.step)
     if rule.cap:
@@ -223,7 +224,7 @@ def _kappa(z, j, rule):
     kappa = xp.full_like(z, rule.kappa)
     if rule.literal:
         return kappa
-    gap = z[j, xp.arange(z.shape[1])] - kappa * z + rule.margin
+    gap = z[j, xp.arange(z.shape[1])] - kappa * z + float(rule.margin)
     return xp.where(gap > 0, kappa, xp.ones_like(z))
 
 

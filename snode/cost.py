@@ -13,12 +13,12 @@ Letters: N width, K images, C classes; z, zeta, lam(T) (N, K); y one-hot (C, K).
 """
 
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 
 from snode.arrays import array_module, to_numpy
 from snode.network import inner_products
+from snode.scalars import check_positive
 
 READOUTS = ("all", "classes")
 
@@ -49,9 +49,7 @@ class Cost:
     def __post_init__(self):
         """Check the settings."""
         for name in ("mu1", "mu2", "mu3", "mu4"):
-            mu = getattr(self, name)
-            if not (isinstance(mu, Real) and 0 <= mu < float("inf")):
-                raise ValueError(f"{name}: expected a finite number >= 0, got {mu!r}")
+            check_positive(name, getattr(self, name), zero=True)
         if self.readout not in READOUTS:
             raise ValueError(f"readout: expected 'all' or 'classes', got {self.readout!r}")
 

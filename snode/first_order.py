@@ -10,9 +10,10 @@ Letters: w = (W, b) with shapes (L, N, N), (L, N, 1), G, v and m alike; x0 (N, K
 from dataclasses import dataclass, replace
 from typing import Any
 
-from snode.arrays import check_count, elementwise
+from snode.arrays import elementwise
 from snode.cost import Cost
 from snode.optimise import check_batch, gradient
+from snode.scalars import check_count, check_positive
 
 DECAYS = ("cost", "keras")
 
@@ -212,8 +213,7 @@ def _run(optimiser, weights, x0, y):
 
 
 def _check(rate, passes, decay):
-    if not 0 < rate < float("inf"):
-        raise ValueError(f"rate: expected a positive finite number, got {rate!r}")
+    check_positive("rate", rate)
     check_count("passes", passes)
     if decay not in DECAYS:
         raise ValueError(f"decay: expected 'cost' or 'keras', got {decay!r}")

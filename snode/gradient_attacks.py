@@ -24,6 +24,7 @@ from snode.perturbed import (
     nearest_valid,
     outcome,
 )
+from snode.scalars import check_positive
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,7 @@ def pgd(
         Naming what does not fit.
     """
     check_settings(step, iterations, box, chunk)
-    box = box if box is None else tuple(map(float, box))  # NumPy's float64 would widen float32
-    if not 0 < radius < float("inf"):
-        raise ValueError(f"radius: expected a positive finite number, got {radius!r}")
+    check_positive("radius", radius)
     check_images("x0", x0, weights, classes, box)
     climb = _Climb(_terminal(loss), float(radius), float(step), iterations, box, least_norm)
     xp, j = array_module(x0), infer(flow, weights, x0, classes, chunk)

@@ -10,7 +10,6 @@ midpoint t_l = (l + 1/2) h of its interval; Euler's method uses W[l] on the whol
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -19,13 +18,13 @@ from snode.arrays import (
     array_module,
     axpby,
     check_array,
-    check_count,
     dot,
     generator,
     to_device,
     to_numpy,
 )
 from snode.files import atomic, read_arrays
+from snode.scalars import check_count, check_positive
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ class Weights:
             raise ValueError(f"W: expected shape (L, N, N) with L > 0, got {self.W.shape}")
         check_array("b", self.b, (L, N, 1), self.W.dtype)
         array_module(self.W, self.b)
-        check_horizon(self.horizon)
+        check_positive("horizon", self.horizon)
 
     @property
     def h(self):
@@ -142,6 +141,7 @@ class Weights:
 
     def __mul__(self, scalar):
         """Return scalar * self, of shapes (L, N, N), (L, N, 1).  App. A.1; trusts its input."""
+        scalar = float(scalar)  # NumPy's float64 would widen float32
         return self.like(self.W * scalar, self.b * scalar)
 
     __rmul__ = __mul__
@@ -225,12 +225,6 @@ def inner_products(*pairs):
     return to_numpy(array_module(pairs[0][0].W).stack(sums)).tolist()
 
 
-def check_horizon(horizon):
-    """Refuse a horizon T that is not a positive finite scalar.  Eq. (1).  Raises ValueError."""
-    if not (isinstance(horizon, Real) and 0 < horizon < float("inf")):
-        raise ValueError(f"horizon: expected a positive finite number, got {horizon!r}")
-
-
 def initial_weights(L, N, horizon=3.0, seed=0, std=0.001, start="iid", dtype=np.float32, xp=np):
     """Draw the initial weights W0(t), b0(t) of Sec. 5: normal with mean 0.
 
@@ -264,9 +258,8 @@ def initial_weights(L, N, horizon=3.0, seed=0, std=0.001, start="iid", dtype=np.
     """
     for name, count in (("L", L), ("N", N)):
         check_count(name, count)
-    check_horizon(horizon)
-    if not (std >= 0 and np.isfinite(std)):
-        raise ValueError(f"std: expected a finite number >= 0, got {std!r}")
+    check_positive("horizon", horizon)
+    check_positive("std", std, zero=True)
     if start not in ("iid", "spline"):
         raise ValueError(f"start: expected 'iid' or 'spline', got {start!r}")
     rng = generator(seed)

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from snode.arrays import array_module, check_array, check_count, to_device, to_numpy
+from snode.arrays import array_module, check_array, to_device, to_numpy
 from snode.conjugate import GAMMAS, Gradient, step_length
 from snode.cost import Cost
+from snode.scalars import check_count, check_positive
 from snode.sobolev import apply, matrix
 
 
@@ -125,8 +126,7 @@ class NCG:
             raise ValueError(f"gamma: expected one of {', '.join(GAMMAS)}, got {self.gamma!r}")
         if self.gamma_norm not in ("L2", "W12"):
             raise ValueError(f"gamma_norm: expected 'L2' or 'W12', got {self.gamma_norm!r}")
-        if not 0 < self.direction_scale < float("inf"):
-            raise ValueError(f"direction_scale: expected > 0, got {self.direction_scale!r}")
+        check_positive("direction_scale", self.direction_scale)
         if not isinstance(self.sobolev, bool):
             check_array("sobolev", self.sobolev, ("L", "L"))
 
@@ -152,9 +152,11 @@ class NCG:
         FloatingPointError
             If E stops being finite or the gradient vanishes, with iteration and norms.
         TypeError, ValueError
-            If the batch does not fit the weights.
+            If the batch, or `sobolev`, does not fit the weights.
         """
         check_batch(weights, x0, y)
+        if not isinstance(self.sobolev, bool):
+            check_array("sobolev", self.sobolev, (len(weights.W),) * 2)
         weights, y_host = weights.copy(), to_numpy(y)
         old = direction = None
         for j in range(self.iterations):
@@ -235,6 +237,8 @@ def check_batch(weights, x0, y):
     """
     N, dtype = weights.W.shape[1], weights.W.dtype
     check_array("x0", x0, (N, "K"), dtype)
+    if x0.shape[1] == 0:
+        raise ValueError(f"x0: expected at least one image, got shape {x0.shape}")
     check_array("y", y, ("C", x0.shape[1]), dtype)
     if not 0 < len(y) <= N:
         raise ValueError(f"y: expected between 1 and N = {N} classes, got {len(y)}")

@@ -6,12 +6,13 @@ C components of z = x(T) (Sec. 5); the valid region is a box (Algorithm 2, line 
 Letters: N width, K images, C classes; x0, x (N, K), z (C, K).
 """
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from snode.arrays import array_module, check_array, check_count, generator, to_device, to_numpy
+from snode.arrays import array_module, check_array, generator, to_device, to_numpy
+from snode.scalars import check_count, check_positive
 
 
 def infer(flow, weights, x, classes=10, chunk=500):
@@ -139,7 +140,7 @@ def nearest_valid(x, box):
     -------
     array (N, K)
     """
-    return x if box is None else x.clip(*box)
+    return x if box is None else x.clip(*map(float, box))  # NumPy's float64 would widen float32
 
 
 def check_settings(step, iterations, box, chunk):
@@ -155,12 +156,21 @@ def check_settings(step, iterations, box, chunk):
     ValueError
         Naming the setting.
     """
-    if not 0 < step < float("inf"):
-        raise ValueError(f"step: expected a positive finite number, got {step!r}")
+    check_positive("step", step)
     for name, count in (("iterations", iterations), ("chunk", chunk)):
         check_count(name, count)
-    if box is not None and not (len(box) == 2 and box[0] < box[1]):
-        raise ValueError(f"box: expected None or (least, greatest), got {box!r}")
+    check_box("box", box)
+
+
+def check_box(name, box):
+    """Refuse what is neither None nor a pair (least, greatest) of numbers, a box.  Algorithm 2.
+
+    Raises ValueError.
+    """
+    if box is None:
+        return
+    if not (np.shape(box) == (2,) and all(isinstance(v, Real) for v in box) and box[0] < box[1]):
+        raise ValueError(f"{name}: expected None or (least, greatest), got {box!r}")
 
 
 class Attacked(NamedTuple):
@@ -232,8 +242,7 @@ def noise(shape, sigma, seed):
     ValueError
         If sigma or the seed is out of range.
     """
-    if not 0 < sigma < float("inf"):
-        raise ValueError(f"sigma: expected a positive finite number, got {sigma!r}")
+    check_positive("sigma", sigma)
     generator(seed)  # for its check alone
     level = int(np.float64(sigma).view(np.uint64))
     return sigma * generator((int(seed) << 64) + level).standard_normal(shape)

@@ -28,6 +28,7 @@ import numpy as np
 from snode.arrays import array_module, elementwise
 from snode.network import Activation
 from snode.ode import solve
+from snode.scalars import check_positive
 
 BLOCK = 16  # times per batched product of the gradient
 
@@ -60,8 +61,7 @@ class RK45:
     def __post_init__(self):
         """Check the tolerances; `ode.solve` checks them again for its dtype."""
         for name in ("rtol", "atol"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)!r}")
+            check_positive(name, getattr(self, name))
 
     def forward(self, weights, x0, keep=True):
         """Solve the direct problem.  Eq. (1).

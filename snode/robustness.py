@@ -19,7 +19,16 @@ from scipy.special import ndtr
 
 from snode.arrays import array_module, to_device, to_numpy
 from snode.linearise import jacobian_rows, norms, rows_of
-from snode.perturbed import check_images, check_labels, chunks, infer, noise_like
+from snode.perturbed import (
+    check_box,
+    check_images,
+    check_labels,
+    chunks,
+    infer,
+    nearest_valid,
+    noise_like,
+)
+from snode.scalars import check_positive
 
 NOISE_LEVELS = (0.01, 0.03, 0.05, 0.08, 0.1, 0.13, 0.15, 0.18, 0.2)  # Fig. 3
 NODES = 24  # of the quadrature over u: two classes to 1e-12
@@ -82,10 +91,10 @@ def accuracy_under_noise(
         Naming what does not fit.
     """
     check_images("x", x, weights, classes)
+    check_box("clip", clip)
     scores = []
     for sigma in sigmas:
-        noisy = x + noise_like(x, sigma, seed)
-        noisy = noisy if clip is None else noisy.clip(*clip)
+        noisy = nearest_valid(x + noise_like(x, sigma, seed), clip)
         scores.append(accuracy(flow, weights, noisy, labels, classes, chunk))
     return np.array(scores)
 
@@ -130,8 +139,7 @@ def predicted_accuracy(flow, weights, x, labels, sigmas=NOISE_LEVELS, classes=10
         Naming what does not fit.
     """
     for sigma in sigmas:
-        if not 0 < sigma < float("inf"):
-            raise ValueError(f"sigmas: expected positive finite numbers, got {sigma!r}")
+        check_positive("sigmas", sigma)
     margins, gains = pairwise_margins(flow, weights, x, labels, classes, chunk)
     with np.errstate(divide="ignore", invalid="ignore"):
         a = margins / gains

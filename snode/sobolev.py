@@ -12,8 +12,8 @@ Letters: T horizon, L nodes t_l = (l + 1/2) h, h = T/L, c length scale, S (L, L)
 
 import numpy as np
 
-from snode.arrays import array_module, check_count, to_device
-from snode.network import check_horizon
+from snode.arrays import array_module, to_device
+from snode.scalars import check_count, check_positive
 
 KINDS = ("kernel", "riesz")
 
@@ -44,9 +44,8 @@ def matrix(L, horizon, length=1.0, kind="kernel"):
         If a number is not positive or the kind is unknown.
     """
     check_count("L", L)
-    check_horizon(horizon)
-    if not 0 < length < float("inf"):
-        raise ValueError(f"length: expected a positive finite number, got {length!r}")
+    check_positive("horizon", horizon)
+    check_positive("length", length)
     if kind not in KINDS:
         raise ValueError(f"kind: expected one of {', '.join(KINDS)}, got {kind!r}")
     h = horizon / L

@@ -16,7 +16,6 @@ from snode.arrays import (
     axpby,
     backend,
     check_array,
-    check_count,
     dot,
     to_device,
     to_numpy,
@@ -153,15 +152,6 @@ def test_other_bad_arrays_are_refused(xp):
     for bad in (np.nan, np.inf, -np.inf):
         with pytest.raises(ValueError, match="a: expected finite numbers, got NaN or infinity"):
             check_array("a", xp.asarray([0.0, bad]), (2,))
-
-
-@pytest.mark.numpy_only
-def test_a_count_is_a_positive_integer():
-    for good in (1, np.int64(7)):
-        check_count("passes", good)
-    for bad in (0, -1, 2.0, "2", None, True):
-        with pytest.raises(ValueError, match="^passes: expected a positive integer, got"):
-            check_count("passes", bad)
 
 
 @pytest.mark.numpy_only

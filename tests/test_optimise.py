@@ -88,6 +88,12 @@ def test_a_matrix_may_be_given_for_the_sobolev_transform(problem):
     assert error(eye, NCG(flow, SQUARES, iterations=3).update(weights, x0, y)) < 1e-13
 
 
+def test_a_sobolev_matrix_of_another_size_is_refused(problem):
+    S = sobolev.matrix(11, 3.0)
+    with pytest.raises(ValueError, match=r"sobolev: expected shape \(12, 12\), got \(11, 11\)"):
+        NCG(Euler(tanh), SQUARES, sobolev=S).update(problem.weights, problem.x0, problem.y)
+
+
 @pytest.fixture
 def quadratic(xp):
     """One layer, no nonlinearity: E is a quadratic with N + 1 different curvatures."""
@@ -374,9 +380,15 @@ def test_a_gradient_that_vanishes_is_reported(problem):
         ({"iterations": 2.0}, "iterations: expected a positive integer, got 2.0"),
         ({"gamma": "newton"}, "gamma: expected one of fletcher-reeves, .*, got 'newton'"),
         ({"gamma_norm": "H1"}, "gamma_norm: expected 'L2' or 'W12', got 'H1'"),
-        ({"direction_scale": 0.0}, "direction_scale: expected > 0, got 0.0"),
-        ({"direction_scale": np.nan}, "direction_scale: expected > 0, got nan"),
-        ({"direction_scale": np.inf}, "direction_scale: expected > 0, got inf"),
+        ({"direction_scale": 0.0}, "direction_scale: expected a positive finite number, got 0.0"),
+        (
+            {"direction_scale": np.nan},
+            "direction_scale: expected a positive finite number, got nan",
+        ),
+        (
+            {"direction_scale": np.inf},
+            "direction_scale: expected a positive finite number, got inf",
+        ),
         ({"sobolev": np.eye(3)[0]}, r"sobolev: expected shape \(L, L\), got \(3,\)"),
         ({"sobolev": np.ones((3, 5))}, r"sobolev: expected shape \(L, L\), got \(3, 5\)"),
     ],

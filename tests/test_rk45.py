@@ -284,5 +284,5 @@ def test_the_tolerances_of_ode45_are_the_defaults():
 @pytest.mark.parametrize("name", ["rtol", "atol"])
 @pytest.mark.parametrize("value", [0.0, -1e-3, np.nan, np.inf])
 def test_bad_tolerances_are_refused(name, value):
-    with pytest.raises(ValueError, match=f"^{name}: expected a positive number"):
+    with pytest.raises(ValueError, match=f"^{name}: expected a positive finite number, got"):
         RK45(tanh, **{name: value})

@@ -1,0 +1,24 @@
+"""Scalars that a caller hands over: out of range, they are refused in one sentence.
+
+Source: this package; no mathematics.
+"""
+
+from math import inf
+from numbers import Integral, Real
+
+
+def check_count(name, count):
+    """Refuse what is no positive int, a scalar.  Source: this package; Raises ValueError."""
+    if isinstance(count, bool) or not (isinstance(count, Integral) and count > 0):
+        raise ValueError(f"{name}: expected a positive integer, got {count!r}")
+
+
+def check_positive(name, value, zero=False):
+    """Refuse what is no positive finite number, a scalar; with `zero`, 0 may be.
+
+    Source: this package; Raises ValueError.
+    """
+    good = isinstance(value, Real) and not isinstance(value, bool) and 0 <= value < inf
+    if not good or not (value or zero):
+        wanted = "a finite number >= 0" if zero else "a positive finite number"
+        raise ValueError(f"{name}: expected {wanted}, got {value!r}")
