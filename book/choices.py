@@ -13,7 +13,7 @@ import numpy as np
 import yaml
 from cells import DATA
 from evidence import unanimous
-from tables import MARGIN, html_table
+from tables import MARGIN, html_table, signed
 
 from snode.experiments.gather import load_results
 from snode.experiments.profiles import PROFILES
@@ -131,7 +131,7 @@ class Choice(NamedTuple):
         seeds = ", ".join(map(str, self.accuracy))
         mean, difference = (_mean(part.values()) for part in (self.accuracy, self.difference))
         accuracy = "" if mean is None else f"{mean:.2f}"
-        points = "" if difference is None or not self.made else f"{difference:+.2f}"
+        points = "" if difference is None or not self.made else signed(difference)
         return (name, accuracy, seeds, points, self.word)
 
 

@@ -62,6 +62,11 @@ class Printed(NamedTuple):
     sd: float
     n: int = 5
 
+    @property
+    def spread(self):
+        """The deviation; one below `LEAST_SD` counts as that."""
+        return max(self.sd, LEAST_SD)
+
 
 class Comparison(NamedTuple):
     """agrees, differs, undecided or not run yet; the (corrected) p if there is a test; a reason."""
@@ -135,14 +140,14 @@ def prediction_factor(n=5, level=0.95):
 def welch(printed, values, shift=0.0, alternative="two-sided"):
     """Return the p of Welch's test of n > 1 values against a printed mean, moved by shift."""
     ours = (np.mean(values), np.std(values, ddof=1), len(values))
-    theirs = (printed.mean + shift, printed.sd, printed.n)
+    theirs = (printed.mean + shift, printed.spread, printed.n)
     test = stats.ttest_ind_from_stats(*ours, *theirs, equal_var=False, alternative=alternative)
     return float(test.pvalue)
 
 
 def between(a, b, level=0.95):
     """Return the difference of two printed means and its limits by Welch's degrees of freedom."""
-    u, v = a.sd**2 / a.n, b.sd**2 / b.n
+    u, v = a.spread**2 / a.n, b.spread**2 / b.n
     freedom = (u + v) ** 2 / (u**2 / (a.n - 1) + v**2 / (b.n - 1))
     d = a.mean - b.mean
     low, high = stats.t.interval(level, freedom, d, sqrt(u + v))
@@ -161,7 +166,7 @@ def _compared(printed, values, p, margin):
         return Comparison("not run yet", None, "no seed yet")
     if p is None:
         k = prediction_factor(printed.n)
-        inside = abs(values[0] - printed.mean) <= k * printed.sd
+        inside = abs(values[0] - printed.mean) <= k * printed.spread
         where = "inside" if inside else "outside"
         reason = f"one seed, {where} {k:.2f} printed deviations"
         return Comparison("agrees" if inside else "differs", None, reason)

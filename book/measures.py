@@ -133,11 +133,6 @@ def foretold_gap(result):
     return 100 * float(np.abs(measured - foretold).max())
 
 
-def over_levels(name, extreme):
-    """Return the measure that is the extreme over the noise levels; NaN if one is missing."""
-    return lambda result: float(extreme(cells.number(result, "propagation", name)))
-
-
 def rising(result):
     """Return the share of logged NCG iterations after which the true cost is higher."""
     return float((result.arrays["iterations_true"] > result.arrays["iterations_E"]).mean())

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from cells import DATA, METHODS, NETWORKS, SEEDS, Where, numbers, printed
-from evidence import LEAST_SD, Comparison, Printed, compare, prediction_factor
+from evidence import Comparison, Printed, compare, prediction_factor
 
 MARGIN = 0.3  # points of accuracy that do not matter, fixed before any result was there
 MARKS = {"agrees": "✓", "differs": "✗", "undecided": "?", "not run yet": "–", "not judged": "–"}
@@ -54,7 +54,7 @@ class Cell(NamedTuple):
         ours = f"{np.mean(self.values):.2f}" if n else ""
         if n > 1:
             ours += f" ± {np.std(self.values, ddof=1):.2f}"
-        difference = f"{self.difference:+.2f}".replace("-", "−") if n else ""
+        difference = signed(self.difference) if n else ""
         name = f"{MARKS[word]} {self.name}"  # a phone shows the first columns only
         return (name, paper, ours, str(n), difference, word)
 
@@ -91,6 +91,11 @@ class Table(NamedTuple):
         return {word: words.count(word) for word in MARKS if word in words}
 
 
+def signed(difference):
+    """Return a difference in hundredths with its sign, as books print it."""
+    return f"{difference:+z.2f}".replace("-", "−")
+
+
 def _line(texts, indent=""):
     first, *rest = texts
     widths = (14, 14, 2, 10, 11)
@@ -124,8 +129,7 @@ def judge(cells, margin=None):
         Of equivalence, in the cells' unit.
     """
     family = [cell for cell in cells if cell.error < inf]
-    asked = [(c.paper._replace(sd=max(c.paper.sd, LEAST_SD)), c.values) for c in family]
-    verdicts = iter(compare(asked, margin))
+    verdicts = iter(compare([(c.paper, c.values) for c in family], margin))
     return [c._replace(verdict=_heed(c, next(verdicts) if c.error < inf else None)) for c in cells]
 
 
@@ -135,7 +139,7 @@ def _heed(cell, verdict):
         return verdict or Comparison("not run yet", None, "")
     if verdict is None:
         return Comparison("not judged", None, "of too few images, or epochs")
-    reach = prediction_factor(cell.paper.n) * cell.paper.sd
+    reach = prediction_factor(cell.paper.n) * cell.paper.spread
     few = abs(cell.difference) <= hypot(reach, 2 * cell.error)
     if verdict.word == "differs" and cell.error and few:
         return Comparison("undecided", verdict.p, "few images can make such a difference")

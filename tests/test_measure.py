@@ -74,6 +74,15 @@ def test_roughness_of_a_cosine(run, trained):
     assert errors[0] < 0.01 and errors[0] / errors[1] > 3
 
 
+def test_total_variation_counts_up_and_down(run):
+    """|W| = 0, 1, 0 through the layers."""
+    W = np.zeros((3, 64, 64))
+    W[1, 0, 0] = 1
+    of = (dataclasses.replace(run, layers=3), PROFILE, Weights(W, np.zeros((3, 64, 1)), 3.0))
+    numbers, _ = module.smoothness(module._network(*of, run.data(), np))
+    assert numbers["total variation of |W(t)|"] == 2
+
+
 def test_finer_steps_see_the_same_weights_for_longer(run, trained, measured):
     w, test = trained.weights, run.data().test
     x = test.x[:, : PROFILE.train_images].copy()
@@ -149,6 +158,18 @@ def test_numbers_are_those_of_their_definitions(run, trained, measured):
     clipped = module.noise(dataclasses.replace(n, run=dataclasses.replace(run, noise_clip=True)))[0]
     levels = accuracy_under_noise(n.flow, n.weights, n.x, n.labels, seed=run.seed, clip=run.box())
     assert clipped["measured"] == levels.tolist() != measured.numbers["noise"]["measured"]
+
+
+def test_ranks_that_are_turned_round_correlate_to_minus_one(run, trained, monkeypatch):
+    real = module.noise_propagation
+
+    def turned(*of, **rest):
+        p = real(*of, **rest)
+        return p._replace(delta_end=-p.xi_end)
+
+    monkeypatch.setattr(module, "noise_propagation", turned)
+    network = module._network(run, PROFILE, trained.weights, run.data(), np)
+    assert module.propagation(network)[0]["rank correlation"] == pytest.approx([-1] * 9)
 
 
 def test_targets_leave_out_what_is_inferred_and_not_the_label(run, trained):

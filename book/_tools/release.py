@@ -23,7 +23,7 @@ BUILD = ROOT / "_build"
 TARGET = BUILD / "release"
 PDF, SITE, STUDENT = BUILD / "standalone-neural-odes.pdf", BUILD / "html", BUILD / "student"
 NETWORKS = BUILD / "networks"
-UNPRINTED = ("book/_ext/", "book/_tools/", "book/text/")  # what running a notebook does not need
+UNPRINTED = ("book/_ext/", "book/_tools/")  # what running a notebook does not need
 TOP = "pyproject.toml constraints.txt environment.yml README.md LICENSE LICENSE-text CITATION.cff"
 
 

@@ -76,7 +76,7 @@ def test_a_choice_is_compared_with_the_default_of_its_network_seed_by_seed(tmp_p
     write(tmp_path, 0.6, "brief", seed=1, activation="relu", loss="ce", resample="mean")
     rows = {(c.network, str(c.made)): c for c in choices.ablation(tmp_path)}
     worse = rows["tanh, ℓ², NCG", str({"input_range": "0to1"})]
-    assert worse.texts() == ("input_range 0to1", "94.00", "0, 1", "-2.00", "worse")
+    assert worse.texts() == ("input_range 0to1", "94.00", "0, 1", "−2.00", "worse")
     assert worse.difference == pytest.approx({0: -2, 1: -2})
     assert rows["tanh, ℓ², NCG", "{}"].texts() == ("default", "96.00", "0, 1", "", "default")
     alone = rows["ReLU, CE, NCG", str({"resample": "mean"})]
@@ -98,6 +98,7 @@ def test_a_choice_whose_default_is_missing_is_shown_and_not_judged(tmp_path):
         ((-0.4, -5), "worse"),
         ((0.3, -0.3), "no matter"),
         ((0.4, 0.2), "undecided"),
+        ((-0.4, -0.2), "undecided"),
         ((0.4, -0.4), "undecided"),
     ],
 )

@@ -6,6 +6,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from pytest import approx
 from synthetic import SHOWN, book, write
 
 from snode.experiments.storage import write_arrays
@@ -215,3 +216,30 @@ def test_images_are_kept_once_and_few(tmp_path, monkeypatch):
     monkeypatch.setattr(examples, "MOST", 4)
     with pytest.raises(ValueError, match="seeds: 5 images are needed, at most 4"):
         examples.keep_images(tmp_path, "smoke")
+
+
+def bars(ax):
+    """Marker, mean and deviation of every error bar of a panel."""
+    lines = [(container.lines[0], container.lines[2][0]) for container in ax.containers]
+    ends = [bar.get_segments()[0][:, 1] for _, bar in lines]
+    return [(m.get_marker(), m.get_ydata()[0], np.ptp(y) / 2) for (m, _), y in zip(lines, ends)]
+
+
+def test_table_1_stands_at_the_end_of_figure_2(tmp_path):
+    training, test = figures.figure_2(tmp_path).figure.findobj(mpl.axes.Axes)
+    assert bars(training) == [("o", 99.94, approx(0.01)), ("s", 98.90, approx(0.15))]
+    assert bars(test) == [("o", 98.19, approx(0.13)), ("s", 97.60, approx(0.12))]
+
+
+def test_a_bar_is_one_deviation_to_each_side():
+    _, ax = plt.subplots()
+    figures_attacks._dots(ax, [[1.0, 3.0], [5.0], []], 0.0, "NCG")
+    assert bars(ax) == [("o", 2, approx(2**0.5)), ("o", 5, 0)]
+
+
+def test_the_weights_of_layer_l_stand_at_depth_l_h(full):
+    """T = 3 and 150 layers, of which the made-up results tell the first six."""
+    for ax in figures.figure_6(full).figure.axes:
+        assert len(ax.lines) == 4
+        for line in ax.lines:
+            assert line.get_xdata() == approx([0, 0.02, 0.04, 0.06, 0.08, 0.10])

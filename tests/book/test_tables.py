@@ -15,6 +15,7 @@ from snode.robustness import NOISE_LEVELS
 
 pytestmark = pytest.mark.numpy_only
 tables, cells, claims = book("tables"), book("cells"), book("claims")
+evidence = book("evidence")
 METHODS, NETWORKS, PLAIN = cells.METHODS, cells.NETWORKS, cells.PLAIN
 SOLVERS, TABLE_2 = cells.SOLVERS, cells.TABLE_2
 presence, printed, Where = cells.presence, cells.printed, cells.Where
@@ -202,3 +203,18 @@ def test_an_attack_without_success_has_no_norm(tmp_path):
 def test_the_deviation_that_is_printed_as_zero_is_shown_so(tmp_path):
     cell = tables.table3(tmp_path)["NCG Sob.: mean norm [ℓ²]", "tanh, CE"]
     assert cell.texts()[1] == "0.11 ± 0.00"
+
+
+def test_a_deviation_printed_as_zero_hides_half_a_hundredth():
+    """0.11 ± 0.00, read as 0.11 ± 0.005: one run may lie 3.04 of these away."""
+    paper, words = evidence.Printed(0.11, 0.0), []
+    for value in (0.125, 0.126):
+        words += [found.word for found in evidence.compare([(paper, [value])])]
+    assert words == ["agrees", "differs"]
+
+
+def test_no_deviation_of_norms_exceeds_half_of_the_largest(tmp_path):
+    """A quarter of 100 images falls, at norms up to 1.4: the error is 0.7 / sqrt(25)."""
+    write(tmp_path, 0.25, seed=0, **NCG)
+    cell = tables.table3(tmp_path)["NCG: mean norm [ℓ²]", CELL[1]]
+    assert cell.error == pytest.approx(0.14)
