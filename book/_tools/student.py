@@ -9,9 +9,10 @@ makes the checks pass: for the teacher, and for our tests. Pages without exercis
 
 import argparse
 import ast
+import io
 import re
 import shutil
-import textwrap
+import tokenize
 from pathlib import Path
 
 import jupytext
@@ -34,10 +35,10 @@ NOTE = """\
 > this notebook must stay there."""
 STUB = """\
 # {label}: your answer. The check below looks at: {names}.
-{empty}raise NotImplementedError("{label}: your code instead of this line")
+{explained}{empty}raise NotImplementedError("{label}: your code instead of this line")
 answered = "{label}"  # stays the last line"""
 CHECK = """\
-# {label}: the check. Leave it as it is.
+# {label}: the check. Leave it as it is; where it stops, your answer is not yet what it asks for.
 assert answered == "{label}", "{label} is not answered yet"
 {asserts}
 print("{label}: right")"""
@@ -115,12 +116,14 @@ def _answer(label, cells, solved):
     if not any(asserts):
         return _answer_in_words(label, solved)
     asserts = [line for part in asserts for line in part]
-    wanted = _names(asserts) & set().union(*(bound(source) for source in sources))
+    defined = {name: kind for source in sources for name, kind in bound(source).items()}
+    names = sorted(_names(asserts) & set(defined))
     check = CHECK.format(label=label, asserts="\n".join(asserts))
-    names = sorted(wanted)  # emptied first: the page may have used a name before
+    # emptied first: the page may have used a name before
     empty = f"{' = '.join(names)} = None\n" if names else ""
+    explained = "".join(f"#   {name}: {defined[name]}\n" for name in names if defined[name])
     said = ", ".join(names) or "nothing that you define"
-    stub = STUB.format(label=label, names=said, empty=empty)
+    stub = STUB.format(label=label, names=said, explained=explained, empty=empty)
     answer = [new_code_cell(stub)]
     if solved:
         answer = [new_code_cell(source, metadata=c.metadata) for source, c in zip(sources, cells)]
@@ -137,24 +140,13 @@ def _answer_in_words(label, solved):
 def split(source):
     """Return a cell's source without its assertions, and the assertions, each as text.
 
-    Those in a loop go into the check as well, which sees the loop's last round. Those in a
-    function stay where they are.
+    Those in a loop or a function stay where they are: a check sees what is there at the end.
     """
     lines, asserts = source.splitlines(), []
-    for node, alone in reversed(list(_assertions(ast.parse(source), top=True))):
-        first, last = node.lineno - 1, node.end_lineno
-        asserts.insert(0, textwrap.dedent("\n".join(lines[first:last])))
-        lines[first:last] = [" " * node.col_offset + "pass"] if alone else []
+    for node in reversed([n for n in ast.parse(source).body if isinstance(n, ast.Assert)]):
+        asserts.insert(0, "\n".join(lines[node.lineno - 1 : node.end_lineno]))
+        lines[node.lineno - 1 : node.end_lineno] = []
     return "\n".join(lines), asserts
-
-
-def _assertions(block, top=False):
-    """Yield the assertions of a block and its loops, and whether the block has nothing else."""
-    for node in block.body:
-        if isinstance(node, ast.Assert):
-            yield node, not top and all(isinstance(n, ast.Assert) for n in block.body)
-        elif isinstance(node, (ast.For, ast.With)):
-            yield from _assertions(node)
 
 
 def _names(asserts):
@@ -163,14 +155,23 @@ def _names(asserts):
 
 
 def bound(source):
-    """Return the names that a cell defines, a set."""
-    names = set()
+    """Return the names that a cell defines, each with what the cell says of it.
+
+    That is the comment at the end of a line that binds the name, or a function's arguments.
+    """
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {t.start[0]: t.string.strip("# ") for t in tokens if t.type == tokenize.COMMENT}
+    names = {}
     for node in ast.parse(source).body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            names.add(node.name)
-        else:
-            stores = (n for n in ast.walk(node) if isinstance(n, ast.Name))
-            names |= {n.id for n in stores if isinstance(n.ctx, ast.Store)}
+        if isinstance(node, ast.ClassDef):
+            names[node.name] = comments.get(node.lineno, "a class")
+            continue
+        if isinstance(node, ast.FunctionDef):
+            names[node.name] = comments.get(node.lineno, f"a function ({ast.unparse(node.args)})")
+            continue
+        for n in ast.walk(node):
+            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store):
+                names[n.id] = names.get(n.id) or comments.get(n.lineno, "")
     return names
 
 

@@ -1,5 +1,6 @@
 """Student notebooks have no solutions but checks that know; plans agree with the exercises."""
 
+import ast
 import re
 import runpy
 import subprocess
@@ -88,6 +89,34 @@ def test_each_check_fails_without_an_answer(text):
             exec(check.source, scope)
 
 
+def test_each_name_that_a_check_looks_at_is_explained(text):
+    """By the stub, or by the exercise, which says what it shall be called."""
+    unknown, exercise = [], ""
+    for cell in student(jupytext.read(text), text.stem).cells:
+        exercise = cell.source if "{exercise}" in cell.source else exercise
+        names = re.findall(r"The check below looks at: (?!nothing)(.*)\.", cell.source)
+        for name in names[0].split(", ") if names else ():
+            if f"#   {name}: " not in cell.source and not re.search(rf"`{name}\b", exercise):
+                unknown.append((re.search(r"ex-[\w-]+", cell.source)[0], name))
+    assert not unknown
+
+
+def test_no_check_loses_an_assertion_to_a_loop(text):
+    """Only those at the top of a solution's cell become its check."""
+    pieces = tool["_pieces"](jupytext.read(text))
+    inside, lost = False, []
+    for kind, content in pieces:
+        inside = {"solution-start": True, "solution-end": False}.get(kind, inside)
+        if inside and kind == "code":
+            left = ast.parse(split(content.source)[0])
+            functions = [n for n in left.body if isinstance(n, ast.FunctionDef)]
+            rest = [n for n in left.body if n not in functions]
+            lost += [
+                ast.unparse(n) for top in rest for n in ast.walk(top) if isinstance(n, ast.Assert)
+            ]
+    assert not lost
+
+
 def test_the_reference_is_complete(text):
     """Solved, the page has the solutions' statements, each once: in an answer or in a check."""
     page = jupytext.read(text)
@@ -129,7 +158,7 @@ def test_nbval_fails_at_exactly_the_exercises(tmp_path):
     gate = "```{{solution-start}} ex-{0}\n:class: dropdown\n```\n\nAs one sees.\n"
     body = [
         nbformat.v4.new_markdown_cell("# A page\n\n" + exercise.format("one") + gate.format("one")),
-        nbformat.v4.new_code_cell("for one in (1, 2):\n    print(one)\n    assert one < 3"),
+        nbformat.v4.new_code_cell("one = 2\nprint(one)\nassert one < 3"),
         nbformat.v4.new_markdown_cell(
             "```{solution-end}\n```\n\n" + exercise.format("two") + gate.format("two")
         ),
