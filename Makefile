@@ -89,7 +89,7 @@ student: $(READY) ## the notebooks without solutions, for a class: _build/studen
 	@$(BIN)/python book/_tools/student.py
 
 clean: ## remove what make has made, except the environment
-	rm -rf _build mutants build snode.egg-info .pytest_cache .ruff_cache
+	rm -rf _build mutants build snode.egg-info .pytest_cache .ruff_cache .snakemake out.ipynb
 	find book snode tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml constraints.txt book/_tools/venv.sh

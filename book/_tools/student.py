@@ -29,9 +29,10 @@ BLOCK = re.compile(
 )
 LABEL = re.compile(r"^:label: (\S+)", re.M)
 NOTE = """\
-> **Student version.** The solutions are left out. Write where it says `your answer`; the cell
-> behind it checks you, and fails until you have answered. The whole notebook is checked by
-> `python -m pytest --nbval-lax {name}.ipynb`; `snode` must be installed, and the files beside
+> **Student version.** The solutions are left out. Write your code in the place of the line
+> `raise …` where it says `your answer`; the cell behind it checks you, and fails until you have
+> answered. The whole notebook is checked, in its folder and with the book's environment active,
+> by `python -m pytest --nbval-lax {name}.ipynb`; `snode` must be installed, and the files beside
 > this notebook must stay there."""
 STUB = """\
 # {label}: your answer. The check below looks at: {names}.
@@ -39,7 +40,7 @@ STUB = """\
 answered = "{label}"  # stays the last line"""
 CHECK = """\
 # {label}: the check. Leave it as it is; where it stops, your answer is not yet what it asks for.
-assert answered == "{label}", "{label} is not answered yet"
+assert globals().get("answered") == "{label}", "{label} is not answered yet"
 {asserts}
 print("{label}: right")"""
 WORDS = '''\

@@ -36,6 +36,9 @@ if ! in_range "$venv/bin/python"; then
         stop "Python's venv module is missing: please install it (Debian and Ubuntu: apt install python3-venv)."
     echo "Making the environment $venv: about 160 MB to download and 750 MB on disk, one to five minutes."
     "$python" -m venv --clear "$venv"
+    # one BLAS thread: the matrices are small, and threads that wait for busy cores cost much time
+    printf '\nexport OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}" OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"\n' \
+        >>"$venv/bin/activate"
 else
     echo "Bringing the environment $venv up to date."
 fi
