@@ -80,8 +80,8 @@ def check_array(name, a, shape, dtype=None):
     a : array (shape)
         The array.
     shape : tuple of int, str or Ellipsis
-        An int must agree; a letter, such as "K", stands for any length, equal letters for equal
-        lengths; "..." for any axes.
+        An int must agree; a letter, such as "K", stands for any length but 0, equal letters for
+        equal lengths; "..." for any axes.
     dtype : dtype, optional
         float32 or float64; without it either is accepted.
 
@@ -95,7 +95,7 @@ def check_array(name, a, shape, dtype=None):
     TypeError
         If `a` is no array, or not of the dtype; nothing is cast.
     ValueError
-        If the shape disagrees or an entry is not finite.
+        If the shape disagrees, a length is 0, or an entry is not finite.
     """
     if not is_array(a):
         raise TypeError(f"{name}: expected a NumPy or CuPy array, got {type(a).__name__} {a!r:.60}")
@@ -105,9 +105,10 @@ def check_array(name, a, shape, dtype=None):
     wanted = [n for n in shape if n is not ...]
     found = a.shape[a.ndim - len(wanted) :] if ... in shape else a.shape
     lengths = dict(zip(wanted, found, strict=False))
-    if list(found) != [n if isinstance(n, int) else lengths.get(n) for n in wanted]:
+    if list(found) != [n if isinstance(n, int) else lengths.get(n) for n in wanted] or not a.size:
         letters = ", ".join("..." if n is ... else str(n) for n in shape)
-        raise ValueError(f"{name}: expected shape ({letters}), got {a.shape}")
+        also = "" if a.size else ", no length 0"
+        raise ValueError(f"{name}: expected shape ({letters}){also}, got {a.shape}")
     if not bool(array_module(a).isfinite(a).all()):
         raise ValueError(f"{name}: expected finite numbers, got NaN or infinity among {a.shape}")
     return a

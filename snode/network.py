@@ -106,8 +106,6 @@ class Weights:
         """Check what was given; the kernels trust it from here on."""
         check_array("W", self.W, ("L", "N", "N"))
         L, N, _ = self.W.shape
-        if L < 1:
-            raise ValueError(f"W: expected shape (L, N, N) with L > 0, got {self.W.shape}")
         check_array("b", self.b, (L, N, 1), self.W.dtype)
         array_module(self.W, self.b)
         check_positive("horizon", self.horizon)

@@ -237,9 +237,7 @@ def check_batch(weights, x0, y):
     """
     N, dtype = weights.W.shape[1], weights.W.dtype
     check_array("x0", x0, (N, "K"), dtype)
-    if x0.shape[1] == 0:
-        raise ValueError(f"x0: expected at least one image, got shape {x0.shape}")
     check_array("y", y, ("C", x0.shape[1]), dtype)
-    if not 0 < len(y) <= N:
+    if len(y) > N:
         raise ValueError(f"y: expected between 1 and N = {N} classes, got {len(y)}")
     array_module(weights.W, x0, y)

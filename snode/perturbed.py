@@ -70,7 +70,7 @@ def check_images(name, x, weights, classes, box=None):
     name : str
         The argument's name, for the message.
     x : array (N, K)
-        Images, of the dtype and on the device of the weights, K > 0.
+        Images, of the dtype and on the device of the weights.
     weights : Weights
         (L, N, N), (L, N, 1).
     classes : int
@@ -86,8 +86,6 @@ def check_images(name, x, weights, classes, box=None):
     N = weights.W.shape[1]
     check_array(name, x, (N, "K"), weights.W.dtype)
     array_module(weights.W, x)
-    if x.shape[1] == 0:
-        raise ValueError(f"{name}: expected at least one image, got shape {x.shape}")
     if not (isinstance(classes, Integral) and 2 <= classes <= N):
         raise ValueError(f"classes: expected an integer from 2 to N = {N}, got {classes!r}")
     if box is not None and not (box[0] <= float(x.min()) and float(x.max()) <= box[1]):

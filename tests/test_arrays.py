@@ -154,6 +154,12 @@ def test_other_bad_arrays_are_refused(xp):
             check_array("a", xp.asarray([0.0, bad]), (2,))
 
 
+@pytest.mark.parametrize("shape", [("N", "K"), (2, "K"), (2, 0), (...,), (..., "K")])
+def test_an_array_without_numbers_is_refused(xp, shape):
+    with pytest.raises(ValueError, match=r"^a: expected shape \(.*\), no length 0, got \(2, 0\)$"):
+        check_array("a", xp.zeros((2, 0)), shape)
+
+
 @pytest.mark.numpy_only
 def test_generator_takes_a_seed_and_nothing_else():
     assert arrays.generator(np.int64(4)).normal() == arrays.generator(4).normal()

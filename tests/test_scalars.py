@@ -92,5 +92,5 @@ def test_numpy_s_float64_does_not_widen_float32(problem, monkeypatch):
 @pytest.mark.parametrize("optimiser", [NCG(FLOW, ELL2), RMSprop(FLOW, ELL2)])
 def test_a_batch_without_images_is_refused(problem, optimiser):
     p = problem
-    with pytest.raises(ValueError, match="x0: expected at least one image, got shape"):
+    with pytest.raises(ValueError, match=r"^x0: expected shape .* no length 0, got \(\d+, 0\)$"):
         optimiser.update(p.weights, p.x0[:, :0], p.y[:, :0])

@@ -164,11 +164,10 @@ def bound(source):
     comments = {t.start[0]: t.string.strip("# ") for t in tokens if t.type == tokenize.COMMENT}
     names = {}
     for node in ast.parse(source).body:
-        if isinstance(node, ast.ClassDef):
-            names[node.name] = comments.get(node.lineno, "a class")
-            continue
-        if isinstance(node, ast.FunctionDef):
-            names[node.name] = comments.get(node.lineno, f"a function ({ast.unparse(node.args)})")
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            function = isinstance(node, ast.FunctionDef)
+            kind = f"a function ({ast.unparse(node.args)})" if function else "a class"
+            names[node.name] = comments.get(node.lineno, kind)
             continue
         for n in ast.walk(node):
             if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store):

@@ -2,6 +2,7 @@
 
 import runpy
 import tomllib
+from functools import cache
 
 import nbformat
 import numpy as np
@@ -37,13 +38,16 @@ def there(check):
         path = BOOK.parent / file
         return path.exists() and f"\ndef {name}(" in path.read_text(encoding="utf-8")
     page, tag = check.split("#")
-    return any(
-        tag in cell.metadata.get("tags", ())
-        and cell.outputs
-        and all(output.output_type != "error" for output in cell.outputs)
-        for cell in nbformat.read(BOOK / f"{page}.ipynb", as_version=4).cells
-        if cell.cell_type == "code"
-    )
+    return tag in executed(page)
+
+
+@cache
+def executed(page):
+    """Return the tags of a page's cells that have run without an error."""
+    cells = nbformat.read(BOOK / f"{page}.ipynb", as_version=4).cells
+    ran = [cell for cell in cells if cell.cell_type == "code" and cell.outputs]
+    good = [c for c in ran if all(output.output_type != "error" for output in c.outputs)]
+    return {tag for cell in good for tag in cell.metadata.get("tags", ())}
 
 
 def test_every_claim_is_there_once():
