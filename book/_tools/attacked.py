@@ -138,7 +138,7 @@ def measure(flow, weights, x0, labels):
     for got in found.values():
         best = best.keep(got.x, x0, np.isfinite(got.norm))
     table = np.array([np.where(np.isnan(got.norm), np.inf, got.norm) for got in found.values()])
-    winners = table.argmin(axis=0)
+    winners = np.where(np.isfinite(best.norm), table.argmin(axis=0), -1)  # -1: none fells it
     return {
         "attacks": {name: summary(got.norm) for name, got in found.items()},
         "least": summary(best.norm),
