@@ -20,7 +20,8 @@ COLOURS = dict(
     zip(WORDS, ("#009E73", "#56B4E9", "#D55E00", "#CC79A7", "#bbbbbb", "#dddddd"), strict=True)
 )
 LEVELS = ("test accuracy", "training accuracy", "R", "AUC own", "AUC ensemble")
-SAID = {"shown": "shown", "false": "shown false", "undecided": "open", "missing": "not run"}
+SAID = {"shown": "shown", "false": "shown false", "undecided": "open"}
+SAID |= {"single": "one seed", "missing": "not run"}
 
 
 class Board(NamedTuple):

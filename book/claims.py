@@ -77,8 +77,9 @@ def total(parts, needs):
 
 
 def sentence(words):
-    """Return how many cells are shown, shown false, undecided and missing."""
-    names = {"shown": "shown", "false": "shown false", "undecided": "open", "missing": "not run"}
+    """Return how many cells are shown, shown false, undecided, of one seed, and missing."""
+    names = {"shown": "shown", "false": "shown false", "undecided": "open"}
+    names |= {"single": "of one seed", "missing": "not run"}
     if set(words) == {"missing"}:
         cells = "one cell" if len(words) == 1 else f"{len(words)} cells"
         return f"{cells}, none run yet"

@@ -123,7 +123,7 @@ def outcomes(part, axes, folder, profile):
         shown = holm(shown)
     words = {i: word(s, f) for i, s, f in zip(tested, shown, false, strict=True)}
     return [
-        outcome(name(cell), words.get(i, "undecided"), data[i], in_print(part, cell))
+        outcome(name(cell), words.get(i, "single"), data[i], in_print(part, cell))
         for i, cell in enumerate(found)
     ]
 
@@ -201,6 +201,8 @@ NAMES = {
 def gather(found, need="all"):
     """Return the word of many cells together, each counted once: shown, false, ... , or partly.
 
+    A cell of a single seed decides nothing: with it, as with a missing one, nothing is false.
+
     Parameters
     ----------
     found : list of str
@@ -218,4 +220,4 @@ def gather(found, need="all"):
         return "partly"
     if shown == n:
         return "shown"
-    return "false" if false and "missing" not in found else "undecided"
+    return "false" if false and not {"missing", "single"} & set(found) else "undecided"

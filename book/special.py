@@ -28,7 +28,7 @@ def baselines(claim, folder, profile):
                 rows.append(Outcome(title, "missing"))
                 continue
             ahead = d - known[rival]["test"]
-            word = "undecided" if len(d) < 2 else "shown" if ahead.mean() >= lead else "false"
+            word = "single" if len(d) < 2 else "shown" if ahead.mean() >= lead else "false"
             rows.append(outcome(title, word, ahead))
     return rows
 
@@ -43,6 +43,8 @@ def printed(claim, folder, profile):
     for cell in every:
         if cell.verdict.word != "not judged":
             word, d = words.get(cell.verdict.word, "undecided"), np.array(cell.values)
+            if claim["table"] == "table3" and len(d) == 1:
+                word = "single"  # two could never agree, so one must not
             rows.append(outcome(f"{cell.group} {cell.name}", word, d - cell.paper.mean))
     # runs of fewer epochs stand in for all cells: none of the claim's own has been made
     return rows or [Outcome(f"{cell.group} {cell.name}", "missing") for cell in every]
@@ -55,10 +57,9 @@ def common_image(claim, folder, profile):
     ratios = np.array([least_ratio([t[seed] for t in three]) for seed in seeds])
     if not len(seeds):
         return [Outcome("least ratio of norms", "missing")]
+    word = "false" if len(seeds) > 1 else "single"
     if (ratios <= claim["than"]).any():
         word = "shown"
-    else:
-        word = "false" if len(seeds) > 1 else "undecided"
     least = float(ratios.min()) if np.isfinite(ratios).any() else None
     return [Outcome("least ratio of norms", word, least, n=len(seeds))]
 
@@ -94,7 +95,7 @@ def _shapes(choices, claim, folder, profile):
         return Outcome(title, "missing")
     n = min(sum((way["method"], s) in there for s in SEEDS) for way in claim["axes"]["three"])
     if n < 2 or not within or not across:
-        return Outcome(title, "undecided", n=n)
+        return Outcome(title, "single" if n < 2 else "undecided", n=n)
     gap = float(np.mean(within) - np.mean(across))
     return Outcome(title, "shown" if gap >= claim["than"] else "false", gap, n=n)
 

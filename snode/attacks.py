@@ -1,7 +1,7 @@
 """Algorithm 2: attacks by short steps in the direction of the perturbation of least norm.
 
     i      the target, or for a moving target the class of least (15)                line 5
-    xi0    the perturbation of least norm that satisfies (13): Eq. (14)              line 6
+    xi0    the perturbation of least norm that makes (13) an equality: Eq. (14)      line 6
     x <- point of the valid region nearest to x + s xi0 / |xi0|                      line 7
     until the inferred class is not j any more, M steps at most                      line 9
 

@@ -167,7 +167,8 @@ class NCG:
             phi = self._line(weights, path, y_host, direction)
             restarted = not phi.derivative(0.0) < 0
             if restarted:
-                direction = self._direction(new, 0.0, direction)
+                gamma = 0.0
+                direction = self._direction(new, gamma, direction)
                 phi = self._line(weights, path, y_host, direction)
             _check_descent(j, phi, new)
             eta = step_length(phi)

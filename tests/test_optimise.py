@@ -280,6 +280,7 @@ def test_a_direction_not_downwards_is_replaced_by_steepest_descent(problem, monk
     optimiser = NCG(flow, EVERY, iterations=5, gamma="polak-ribiere")
     result = optimiser.update(weights, x0, y, log.append)
     assert [entry.restarted for entry in log] == [False] + 4 * [True]
+    assert all(entry.gamma == 0 for entry in log if entry.restarted)  # the one that was used
     assert all(entry.true < entry.E and entry.eta > 0 for entry in log)
     steepest = NCG(flow, EVERY, iterations=5, gamma="steepest-descent").update(weights, x0, y)
     assert error(result, steepest) < 1e-14
