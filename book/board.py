@@ -10,7 +10,7 @@ from re import match, search
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
-from claims import WORDS
+from claims import CELLS, WORDS
 from evidence import Verdict
 from tables import html_table
 
@@ -20,8 +20,7 @@ COLOURS = dict(
     zip(WORDS, ("#009E73", "#56B4E9", "#D55E00", "#CC79A7", "#bbbbbb", "#dddddd"), strict=True)
 )
 LEVELS = ("test accuracy", "training accuracy", "R", "AUC own", "AUC ensemble")
-SAID = {"shown": "shown", "false": "shown false", "undecided": "open"}
-SAID |= {"single": "one seed", "missing": "not run"}
+SAID = CELLS | {"single": "one seed"}
 
 
 class Board(NamedTuple):

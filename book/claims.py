@@ -22,6 +22,8 @@ WORDS = (
     "not testable here",
 )
 SAID = {"shown": "reproduced", "false": "contradicted", "missing": "not run yet"}
+CELLS = {"shown": "shown", "false": "shown false", "undecided": "open"}
+CELLS |= {"single": "of one seed", "missing": "not run"}
 
 
 def load(path=CLAIMS):
@@ -78,12 +80,10 @@ def total(parts, needs):
 
 def sentence(words):
     """Return how many cells are shown, shown false, undecided, of one seed, and missing."""
-    names = {"shown": "shown", "false": "shown false", "undecided": "open"}
-    names |= {"single": "of one seed", "missing": "not run"}
     if set(words) == {"missing"}:
         cells = "one cell" if len(words) == 1 else f"{len(words)} cells"
         return f"{cells}, none run yet"
-    counts = [f"{words.count(w)} {said}" for w, said in names.items() if w in words]
+    counts = [f"{words.count(w)} {said}" for w, said in CELLS.items() if w in words]
     return f"{', '.join(counts)} of {len(words)}" if len(words) > 1 else counts[0].lstrip("1 ")
 
 

@@ -12,7 +12,7 @@ overtake class j, (13) generalised by a margin m (the paper has m = 0):
     |xi0| = (z_j - kappa z_i + m) / |kappa P_i - P_j|                                (15)
 
 (14) makes (13) an equality with the least norm, at ranks 2 and 1 of P_i, P_j; where the gap
-z_j - kappa z_i + m is negative, 0 would do.  Where it is not and kappa P_i = P_j, nothing does.
+z_j - kappa z_i + m is <= 0, 0 would do.  Where it is > 0 and kappa P_i = P_j, nothing does.
 With kappa = 1 and m = 0 it is the step of DeepFool (Moosavi-Dezfooli et al. 2016).
 
 Letters: L layers, N width, K images, C classes; z = x(T) cut to (C, K), P (C, N, K), lam (N, K),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from memory import judged, memory, put
-from synthetic import book
+from synthetic import book, write
 
 pytestmark = pytest.mark.numpy_only
 claims, contrasts, evidence, special = map(book, ("claims", "contrasts", "evidence", "special"))
@@ -115,3 +115,11 @@ def test_across_methods_only_the_same_seed_counts(made):
     found = {o.name: o for o in special.perturbation_shapes(CLAIMS[57], "data", "paper")}
     assert found["tanh ℓ²"].mean == 0 - 1 and found["tanh ℓ²"].word == "false"
     assert found["tanh CE"].word == "missing"
+
+
+def test_one_run_decides_no_cell_of_table_3(tmp_path):
+    """Two can never agree with it, so that a second must not take away what the first has shown."""
+    for seed in (0, 1):
+        write(tmp_path, 0.9, method="ncg", seed=seed)
+        words = {o.word for o in special.printed(CLAIMS[61], tmp_path, "paper") if o.n == seed + 1}
+        assert words == {"single"} if seed == 0 else words and "single" not in words
