@@ -4,6 +4,8 @@ python book/_tools/execute.py [--jobs 2] NOTEBOOK...
 """
 
 import argparse
+import base64
+import io
 import os
 import re
 import sys
@@ -16,6 +18,7 @@ import matplotlib.font_manager  # noqa: F401  (fills the font cache, whose notic
 import nbformat
 from nbclient import NotebookClient
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
+from PIL import Image
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -49,11 +52,27 @@ def execute(path, folder=None):
     return time.perf_counter() - started, error
 
 
+def lighter(picture):
+    """Return a PNG (base64) with 256 colours: a third of the bytes, the same to the eye."""
+    image = Image.open(io.BytesIO(base64.b64decode(picture)))
+    if image.mode == "P":
+        return picture
+    # maximum coverage keeps the few colours of a drawing; the median cut greys thin lines
+    few = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    file = io.BytesIO()
+    few.save(file, "PNG", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()
+
+
 def replace(path, notebook):
     """Write the notebook beside `path` first: a build that is stopped leaves no half a file."""
     draft = path.with_name(path.name + ".part")
     # on a busy machine what a cell prints arrives in pieces
     notebook, _ = CoalesceStreamsPreprocessor().preprocess(notebook, {})
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if picture := output.get("data", {}).get("image/png"):
+                output["data"]["image/png"] = lighter(picture)
     nbformat.write(notebook, draft)
     os.replace(draft, path)
 

@@ -1,13 +1,21 @@
 """Every notebook is the executed twin of a text, in the table of contents, small and clean."""
 
+import base64
+import io
 import re
+import sys
 
 import jupytext
 import nbformat
+import numpy as np
 import pytest
 import yaml
 from jupytext.compare import NotebookDifference, compare_notebooks
 from pages import BOOK, NOTEBOOKS, ROOT
+from PIL import Image
+
+sys.path.insert(0, str(BOOK / "_tools"))
+from execute import lighter
 
 pytestmark = pytest.mark.numpy_only
 
@@ -99,6 +107,25 @@ def test_metadata_is_clean(path, notebook):
     for cell in notebook.cells:
         assert not {"execution", "ExecuteTime", "papermill"} & set(cell.metadata)
     assert path.stat().st_size <= 500_000
+
+
+def test_pictures_are_light_and_true(notebook):
+    bundles = [o.get("data", {}) for cell in code(notebook) for o in cell.outputs]
+    for picture in [data["image/png"] for data in bundles if "image/png" in data]:
+        assert Image.open(io.BytesIO(base64.b64decode(picture))).mode == "P"
+
+
+def test_a_lighter_picture_looks_the_same():
+    y, x = np.mgrid[:200, :300] / 300
+    shaded = np.uint8(255 * np.stack([x, y, 1 - x], axis=-1))
+    shaded[:20] = 255  # the paper must stay white
+    file = io.BytesIO()
+    Image.fromarray(shaded).save(file, "PNG")
+    light = lighter(base64.b64encode(file.getvalue()).decode())
+    found = np.asarray(Image.open(io.BytesIO(base64.b64decode(light))).convert("RGB"))
+    assert (found[:20] == 255).all()
+    assert np.abs(found - shaded.astype(float)).max() < 20
+    assert lighter(light) == light
 
 
 def test_every_output_is_compared(path, notebook):
