@@ -24,7 +24,8 @@ def part(result, name):
 
 def accuracy(result, solver=None):
     """Return training and test accuracy by a solver, the run's own without it; (2,) points."""
-    return 100 * np.array(part(result, "accuracy")[solver or result.content["run"]["flow"]])
+    shares = part(result, "accuracy")[solver or result.content["run"]["flow"]]
+    return 100 * np.array(shares, dtype=float)  # None, where a solver failed, becomes NaN
 
 
 def other(result):

@@ -111,7 +111,7 @@ def _train(options):
     values = vars(options)
     run = Run(**{field.name: values[field.name] for field in fields(Run)})
     _check_new(options.output, options.save)
-    if options.save and options.save == options.output:
+    if options.save and options.output and options.save.resolve() == options.output.resolve():
         raise ValueError(f"--save: expected another file than --output, got {options.save}")
     xp = backend(options.backend)
     keep_freed_memory()
@@ -121,10 +121,12 @@ def _train(options):
         progress=lambda items, total: tqdm(items, total=total, unit="batch", leave=False),
         report=lambda epoch: print(_line(epoch, run.epochs), flush=True),
     )
-    if options.save is not None:
-        trained.weights.save(options.save)
-    if options.output is not None:
-        write_json(options.output, summary(run, trained))
+    try:
+        if options.save is not None:
+            trained.weights.save(options.save)
+    finally:  # a full disk may still hold the small file
+        if options.output is not None:
+            write_json(options.output, summary(run, trained))
     return 0
 
 

@@ -13,6 +13,7 @@ y (C, K) one batch and its one-hot labels; R (14, 28); n images, N pixels, K bat
 """
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 
@@ -212,7 +213,7 @@ def batches(split, size, seed):
         If ``size`` is not from 1 to n, or ``seed`` neither a whole number nor a generator.
     """
     x, labels = split.x, split.labels
-    if size not in range(1, labels.size + 1):
+    if not (isinstance(size, Integral) and size in range(1, labels.size + 1)):
         raise ValueError(f"size: expected a whole number from 1 to {labels.size}, got {size!r}")
     rng = seed if isinstance(seed, np.random.Generator) else generator(seed)
     order = rng.permutation(labels.size)

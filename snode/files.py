@@ -4,6 +4,7 @@ Source: this package; no mathematics, no arrays but those of npz files.
 """
 
 import os
+import secrets
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,7 @@ def atomic(path):
         `path` is still there, and no draft.
     """
     path = Path(path)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         try:
             with open(draft, "wb") as file:
@@ -52,7 +53,7 @@ def atomic(path):
 
 
 def check_new(path):
-    """Refuse a file that exists, or whose folder does not: nothing is overwritten.
+    """Refuse a file that exists: nothing is overwritten; or that could not be written.
 
     Source: this package.
 
@@ -63,7 +64,7 @@ def check_new(path):
 
     Raises
     ------
-    FileExistsError, FileNotFoundError
+    FileExistsError, FileNotFoundError, PermissionError
         Naming the file.
     """
     path = Path(path)
@@ -71,6 +72,8 @@ def check_new(path):
         raise FileExistsError(f"{path}: exists already; name another file or remove it first")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {path.parent} to write it to")
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(f"{path}: the folder {path.parent} may not be written to")
 
 
 def read_arrays(path):

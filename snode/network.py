@@ -66,7 +66,7 @@ relu = Activation(
     "relu",
     lambda a: array_module(a).maximum(a, 0),
     lambda a, sigma: (a > 0).astype(a.dtype),  # 0 at the kink
-    "slope = a > 0; sigma = a * slope;",
+    "slope = a > 0; sigma = a <= 0 ? 0 : a;",  # a * slope would make NaN of -inf
 )
 identity = Activation(
     "identity",

@@ -157,11 +157,12 @@ class NCG:
         check_batch(weights, x0, y)
         if not isinstance(self.sobolev, bool):
             check_array("sobolev", self.sobolev, (len(weights.W),) * 2)
+        S = self._smoothing(weights)
         weights, y_host = weights.copy(), to_numpy(y)
         old = direction = None
         for j in range(self.iterations):
             path = self.flow.forward(weights, x0)
-            new = self._gradient(gradient(self.flow, self.cost, weights, path, y))
+            new = self._gradient(gradient(self.flow, self.cost, weights, path, y), S)
             gamma = GAMMAS[self.gamma](new, old, direction) if j else 0.0
             direction = self._direction(new, gamma, direction)
             phi = self._line(weights, path, y_host, direction)
@@ -181,14 +182,18 @@ class NCG:
                 log(Iteration(j, phi.value(0.0), norm, gamma, restarted, eta, *costs))
         return weights
 
-    def _gradient(self, E_prime):
+    def _smoothing(self, weights):
+        """Return the matrix S (L, L) of Corollary 4.2, beside the weights; None without it."""
+        if self.sobolev is False:
+            return None
+        xp, dtype = array_module(weights.W), weights.W.dtype
+        if self.sobolev is True:
+            return _kernel(len(weights.W), weights.horizon, dtype, xp)
+        return to_device(to_numpy(self.sobolev).astype(dtype), xp)
+
+    def _gradient(self, E_prime, S):
         """Return g with its norm: E', or S E' for Sobolev descent (Corollary 4.2)."""
-        g = E_prime
-        if self.sobolev is not False:
-            S = self.sobolev
-            if S is True:
-                S = _kernel(len(g.W), g.horizon, g.W.dtype, array_module(g.W))
-            g = apply(S, E_prime)
+        g = E_prime if S is None else apply(S, E_prime)
         dual = E_prime if self.gamma_norm == "W12" else g
         return Gradient(g, dual, g.inner(dual))
 

@@ -6,6 +6,7 @@ C components of z = x(T) (Sec. 5); the valid region is a box (Algorithm 2, line 
 Letters: N width, K images, C classes; x0, x (N, K), z (C, K).
 """
 
+from math import inf
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -88,7 +89,9 @@ def check_images(name, x, weights, classes, box=None):
     array_module(weights.W, x)
     if not (isinstance(classes, Integral) and 2 <= classes <= N):
         raise ValueError(f"classes: expected an integer from 2 to N = {N}, got {classes!r}")
-    if box is not None and not (box[0] <= float(x.min()) and float(x.max()) <= box[1]):
+    # the border as the images' dtype has it: in float32, -0.1 is a little below -0.1
+    low, high = (-inf, inf) if box is None else map(float, np.asarray(box, x.dtype))
+    if not (low <= float(x.min()) and float(x.max()) <= high):
         found = f"[{float(x.min())}, {float(x.max())}]"
         raise ValueError(f"{name}: expected values in the valid region {list(box)}, got {found}")
 

@@ -70,9 +70,11 @@ def noise_propagation(flow, weights, x, sigma=0.01, seed=0, times=None, chunk=50
     Raises
     ------
     TypeError, ValueError
-        Naming what does not fit.
+        Naming what does not fit; blank images have no |x(0)| to relate the noise to.
     """
     check_images("x", x, weights, 2)
+    if blank := np.flatnonzero(~to_numpy(x.any(axis=0))).tolist():
+        raise ValueError(f"x: expected images with ink, got {len(blank)} blank, first {blank[0]}")
     if times is None:
         times = np.linspace(0, weights.horizon, len(weights.W) + 1)
     n = noise_like(x, sigma, seed)

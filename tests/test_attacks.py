@@ -12,7 +12,7 @@ from snode.attacks import Attacked, Rule, attack, nine_targets, smaller
 from snode.gradient_attacks import pgd
 from snode.linearise import jacobian_rows, least_norm_step, least_norms
 from snode.network import identity
-from snode.perturbed import infer
+from snode.perturbed import check_images, infer
 from snode.rk45 import RK45
 
 C = 4
@@ -290,6 +290,15 @@ def test_float32_stays_float32(xp):
 def test_settings_out_of_range_are_named(name, value):
     with pytest.raises(ValueError, match=f"{name}: expected.*{re.escape(str(value))}"):
         Rule(**{name: value})
+
+
+def test_a_border_that_float32_rounds_outwards_is_valid(xp):
+    box = (-0.1, 0.1)
+    x = xp.asarray(np.float32([[-0.1], [0.1], [0.0]]))
+    weights = Weights(xp.zeros((2, 3, 3), np.float32), xp.zeros((2, 3, 1), np.float32), 3.0)
+    check_images("x", x, weights, 2, box)
+    with pytest.raises(ValueError, match="x: expected values in the valid region"):
+        check_images("x", x * np.float32(1.001), weights, 2, box)
 
 
 def test_bad_images_and_targets_are_refused(xp):

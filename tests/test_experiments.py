@@ -92,10 +92,12 @@ def test_train_prints_a_line_an_epoch_and_writes_the_result_once(tmp_path, capsy
         ({"weight_decay": -1e-8}, "mu4: expected a finite number >= 0"),
         ({"batch": 5000}, "size: expected a whole number from 1 to 1400, got 5000"),
         ({"horizon": 0}, "horizon: expected a positive finite number"),
+        ({"rtol": 1e-6}, "rtol: expected a number above 1.19e-06 in float32"),
         ({"std": "nan"}, "std: expected a finite number, got nan"),
         ({"std": -1.0}, "std: expected a finite number >= 0"),
         ({"output": "/nowhere/result.json"}, "there is no folder /nowhere"),
         ({"output": "one", "save": "one"}, "--save: expected another file than --output, got one"),
+        ({"output": "/one", "save": "/tmp/../one"}, "--save: expected another file than --output"),
     ],
 )
 def test_a_bad_value_is_refused_in_one_sentence(options, message, capsys):

@@ -57,3 +57,9 @@ def test_only_a_new_file_in_a_folder_that_exists_may_be_written(tmp_path):
         check_new(tmp_path / "old.json")
     with pytest.raises(FileNotFoundError, match=r"a\.json: there is no folder .*nowhere"):
         check_new(tmp_path / "nowhere" / "a.json")
+
+
+def test_a_folder_that_may_not_be_written_to_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("snode.files.os.access", lambda path, mode: False)  # root may write to all
+    with pytest.raises(PermissionError, match=r"new\.json: the folder .* may not be written to"):
+        check_new(tmp_path / "new.json")

@@ -15,6 +15,7 @@ from snode.experiments.strength import NORMS, shape, summary
 from snode.experiments.training import train
 from snode.network import Weights
 from snode.perturbed import infer
+from snode.rk45 import RK45
 from snode.robustness import accuracy, accuracy_under_noise
 
 pytestmark = pytest.mark.numpy_only
@@ -147,6 +148,15 @@ def test_nine_targets_are_the_best_of_nine_attacks(run, trained, measured):
     assert targets["nine"] == summary(np.where(best.success, best.norm, np.inf)) | {
         "gradients an image": float(best.gradients.mean())
     }
+
+
+def test_a_network_that_rk45_cannot_follow_is_measured(run, trained, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("100000 steps reached only t = 0.1")
+
+    monkeypatch.setattr(RK45, "forward", fail)
+    accuracy, _ = module.accuracies(module._network(run, PROFILE, trained.weights, run.data(), np))
+    assert np.isnan(accuracy["rk45"]).all() and min(accuracy["euler"]) > 0
 
 
 def test_numbers_are_those_of_their_definitions(run, trained, measured):

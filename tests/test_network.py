@@ -5,6 +5,7 @@ import pytest
 from identities import error, orders, random_like
 
 from snode.arrays import to_numpy
+from snode.euler import _forward_step
 from snode.network import (
     ACTIVATIONS,
     Weights,
@@ -92,6 +93,15 @@ def test_activations_are_their_formulas(xp):
         np.testing.assert_allclose(to_numpy(activation(xp.asarray(a))[0]), formula(a), atol=1e-15)
     sigma, slope = map(to_numpy, relu(xp.asarray(a)))
     assert sigma.tolist() == [[0, 0, 0, 3]] and slope.tolist() == [[0, 0, 0, 1]]
+
+
+def test_a_step_of_relu_at_the_ends_of_the_line(xp):
+    a = xp.asarray([[-np.inf], [-1.0], [2.0], [np.inf], [np.nan]])
+    zero = xp.zeros_like(a)
+    x, slope = xp.empty_like(a), xp.empty_like(a)
+    _forward_step(relu)(zero, a, zero, 1.0, x, slope)
+    np.testing.assert_array_equal(to_numpy(x), [[0], [0], [2], [np.inf], [np.nan]])
+    np.testing.assert_array_equal(to_numpy(slope), [[0], [0], [1], [1], [0]])
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=ACTIVATIONS)

@@ -47,6 +47,13 @@ def test_linear_network_has_no_error(problem):
     np.testing.assert_allclose(r.delta_end, r.xi_end, rtol=1e-12)
 
 
+def test_a_blank_image_is_refused(problem):
+    x = problem.x0.copy()
+    x[:, 2] = 0
+    with pytest.raises(ValueError, match="x: expected images with ink, got 1 blank, first 2"):
+        noise_propagation(Euler(tanh), problem.weights, x)
+
+
 def test_the_continuous_flow_is_measured_alike(problem):
     p = problem
     r = noise_propagation(RK45(tanh, rtol=1e-8, atol=1e-10), p.weights, p.x0, 1e-3)

@@ -160,11 +160,16 @@ def test_code_version_knows_a_dirty_tree(tmp_path):
     git("add", ".")
     git("commit", "-m", "first")
     clean = code_version(tmp_path)
+    assert clean.keys() == {"commit", "dirty"}
     assert len(clean["commit"]) == 40 and not clean["dirty"]
     (tmp_path / "book" / "data").mkdir(parents=True)
     (tmp_path / "book" / "data" / "result.json").write_text("{}")
     assert not code_version(tmp_path)["dirty"]
     assert code_version(tmp_path / "book") == {"commit": None, "dirty": True}  # of another project
-    (tmp_path / "a.py").write_text("x = 2")
-    assert code_version(tmp_path)["dirty"]
+    seen = [clean]  # each change, also of a new file's content, is another version
+    for name, text in (("a.py", "x = 2"), ("b.py", "y = 1"), ("b.py", "y = 2")):
+        (tmp_path / name).write_text(text)
+        seen.append(code_version(tmp_path))
+        assert seen[-1]["dirty"] and seen[-1] not in seen[:-1]
+    assert code_version(tmp_path) == seen[-1]
     assert peak_memory() > 1

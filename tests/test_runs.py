@@ -143,6 +143,28 @@ def test_a_result_names_the_commit_that_trained_if_another_measured(tmp_path):
     assert "trained" not in job.finish(trained, measured).content["provenance"]
 
 
+def test_what_another_process_has_finished_meanwhile_is_left_as_it_is(tmp_path):
+    run, profile = SMOKE.run(**SMALL), dataclasses.replace(SMOKE, toolbox_images=0)
+    first, second = (conduct.prepare(profile, run, tmp_path) for _ in range(2))
+    trained = train(run, checkpoint=first.checkpoint)
+    measured = measure(run, profile, trained.weights, run.data())
+    first.finish(trained, measured)
+    before = {path: path.read_bytes() for path in first.folder.iterdir()}
+    with pytest.raises(FileExistsError, match=r"\.json: exists already"):
+        second.finish(trained._replace(weights=trained.weights * 2.0), measured)
+    assert {path: path.read_bytes() for path in first.folder.iterdir()} == before
+    with pytest.raises(FileExistsError, match="remove its folder to repeat it, or this file to"):
+        conduct.prepare(profile, run, tmp_path)
+
+
+def test_a_diverged_training_leaves_its_last_good_checkpoint(tmp_path):
+    run = SMOKE.run(method="rmsprop", rate=1e30, dtype="float32", **SMALL)
+    checkpoint = Checkpoint(tmp_path / "c.npz", {"run": dataclasses.asdict(run)}, 0.0)
+    for _ in range(2):  # a second start says the same, and blames no file
+        with pytest.raises(FloatingPointError, match="epoch 1: the weights have diverged"):
+            train(run, checkpoint=checkpoint)
+
+
 @contextmanager
 def full_disk(size):
     """Let no file of this process grow beyond `size` bytes."""

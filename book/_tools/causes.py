@@ -13,11 +13,12 @@ from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
+from kept import keep, kept
+
 from snode import Cost
 from snode.cost import softmax
 from snode.experiments.profiles import PROFILES
 from snode.experiments.provenance import code_version, provenance
-from snode.experiments.storage import read_json, replace_json
 from snode.experiments.training import shuffled
 from snode.robustness import accuracy
 
@@ -69,14 +70,12 @@ def train(activation, settings, seed, data):
 
 def main(seeds=(0,), path=Path("book/data/causes.json")):
     """Train what the file lacks, and write it after each run."""
-    content = read_json(path) if path.exists() else {}
     data = RUN.data()
     for seed, name, activation in product(seeds, WAYS, ("relu", "tanh")):
-        runs = content.setdefault(name, {}).setdefault(activation, {})
-        if str(seed) not in runs:
+        if not kept(path, name, activation, str(seed)):
             found = train(activation, WAYS[name], seed, data)
-            runs[str(seed)] = {"accuracy": found, "provenance": provenance(code_version())}
-            replace_json(path, content, indent=None)
+            entry = {"accuracy": found, "provenance": provenance(code_version())}
+            keep(path, name, activation, str(seed), value=entry)
             print(name, activation, seed, found, flush=True)
 
 

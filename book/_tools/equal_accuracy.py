@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 from attacked import distances, measure, number
+from kept import keep, kept
 
 from snode.experiments.profiles import PROFILES
 from snode.experiments.provenance import code_version, provenance
-from snode.experiments.storage import read_json, replace_json
 from snode.experiments.training import shuffled
 from snode.perturbed import infer
 from snode.robustness import NOISE_LEVELS, accuracy, accuracy_under_noise, pairwise_margins
@@ -74,17 +74,17 @@ def main(names, path=Path("book/data/equal_accuracy.json")):
     """Train and measure what is missing, and write the file after each."""
     if unknown := set(names) - set(METHODS):
         sys.exit(f"No such method: {', '.join(unknown)}; there are {', '.join(METHODS)}")
-    known = read_json(path)["networks"] if path.exists() else {}
-    for name in [name for name in names or METHODS if name not in known]:
+    for name in [name for name in names or METHODS if not kept(path, "networks", name)]:
         begin, run = time.process_time(), PROFILES["paper"].run(**{"epochs": 3} | METHODS[name])
         data = run.data()
         w, updates = train(run, data)
-        known[name] = {"updates": updates, **portrait(run, w, data.test), "run": asdict(run)}
-        known[name] |= {"provenance": provenance(code_version())}
-        content = {"wanted": WANTED, "levels": list(NOISE_LEVELS), "networks": known}
-        replace_json(path, content, indent=None)
+        entry = {"updates": updates, **portrait(run, w, data.test), "run": asdict(run)}
+        entry |= {"provenance": provenance(code_version())}
+        keep(path, "wanted", value=WANTED)
+        keep(path, "levels", value=list(NOISE_LEVELS))
+        keep(path, "networks", name, value=entry)
         spent = time.process_time() - begin
-        print(f"{name}: {updates} updates, median {known[name]['least']['median']}, {spent:.0f} s")
+        print(f"{name}: {updates} updates, median {entry['least']['median']}, {spent:.0f} s")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Source: this package; no mathematics.  Letters: w the weights (L, N, N), (L, N, 
 """
 
 import json
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,24 @@ class State:
     seconds: float
     epochs: list
     iterations: list
+
+
+def check_finite(state):
+    """Refuse weights that have diverged; first-order methods do not look at their cost.
+
+    Parameters
+    ----------
+    state : State
+        With weights (L, N, N), (L, N, 1).  Source: this package.
+
+    Raises
+    ------
+    FloatingPointError
+        Naming the epoch.
+    """
+    norm = float(state.weights.norm())
+    if not math.isfinite(norm):
+        raise FloatingPointError(f"epoch {state.epoch}: the weights have diverged, |w| = {norm}")
 
 
 @dataclass(frozen=True)
@@ -163,8 +182,12 @@ class Clock:
             self.save(state, optimiser)
 
     def save(self, state, optimiser):
-        """Save the `State`, an object, now.  Source: this package; Raises OSError."""
+        """Save the `State`, an object, now.
+
+        Source: this package.  Raises OSError; FloatingPointError if its weights are not finite.
+        """
         if self.checkpoint:
+            check_finite(state)  # of a diverged training the last good checkpoint stays
             state.memory = getattr(optimiser, "state", ())
             self.checkpoint.save(state)
             self.last = time.monotonic()

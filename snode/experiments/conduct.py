@@ -25,6 +25,7 @@ from snode.experiments.provenance import check_clean, code_version, provenance
 from snode.experiments.results import make_result, run_folder, save
 from snode.experiments.storage import make_folder
 from snode.experiments.toolbox import available
+from snode.files import check_new
 from snode.machine import keep_freed_memory
 
 
@@ -39,7 +40,7 @@ class Job:
     folder : Path
         Where its weights and results go.
     code : dict
-        Commit and dirty flag at the start.
+        What `code_version` returned at the start.
     checkpoint : Checkpoint
         Where to go on from.
     xp : module
@@ -72,8 +73,10 @@ class Job:
         Raises
         ------
         OSError
-            If a file cannot be written; the checkpoint is still there.
+            If a file cannot be written, or another process has finished the run meanwhile; the
+            checkpoint is still there.
         """
+        check_new(self.folder / f"{self.profile.identify(self.run)}.json")
         origin = provenance(self.code, self.xp)
         if (trainer := self.checkpoint.trained_by()) != self.code:
             origin["trained"] = trainer
@@ -125,7 +128,10 @@ def prepare(profile, run, runs=None, backend="numpy"):
     folder = make_folder(run_folder(profile, run, runs))
     finished = folder / f"{profile.identify(run)}.json"
     if finished.exists():
-        raise FileExistsError(f"{finished}: this run is finished; remove the file to repeat it")
+        raise FileExistsError(
+            f"{finished}: this run is finished; remove its folder to repeat it, or this file to "
+            "repeat its measurements only"
+        )
     identity = {
         "run": asdict(run),
         "code": code,

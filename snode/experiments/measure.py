@@ -13,6 +13,7 @@ number per image are float16, for there are many: three digits.
 Letters: L layers, N width, K test images, M = L + 1 times; x (N, K).
 """
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -149,9 +150,13 @@ def accuracies(network):
     scores = {}
     for name in ("euler", "rk45"):
         flow = network.run.solver(name)
-        scores[name] = [
-            accuracy(flow, network.weights, x, labels, chunk=network.chunk) for x, labels in parts
-        ]
+        try:
+            scores[name] = [
+                accuracy(flow, network.weights, x, labels, chunk=network.chunk)
+                for x, labels in parts
+            ]
+        except (FloatingPointError, RuntimeError):  # no number of RK45's steps can follow it
+            scores[name] = [math.nan] * len(parts)
     euler, fine = network.run.solver("euler"), [network.weights.refined(m) for m in (2, 4)]
     scores["finer"] = [accuracy(euler, w, *network.test, chunk=network.chunk) for w in fine]
     return scores | {"images": [len(labels) for _, labels in parts]}, {}

@@ -3,6 +3,7 @@
 Source: this package and git; no mathematics.
 """
 
+import hashlib
 import importlib.metadata
 import platform
 import subprocess
@@ -30,13 +31,20 @@ def code_version(root=ROOT):
     Returns
     -------
     dict
-        `commit`, a str of 40 digits or None outside a work tree; `dirty`, a bool.
+        `commit`, a str of 40 digits or None outside a work tree; `dirty`, a bool; if files
+        differ, `changes`, a str of 12 digits that names their content.
     """
     commit = _git(root, "rev-parse", "HEAD")
     if commit is None or _git(root, "rev-parse", "--show-prefix") != "":  # of another work tree
         return {"commit": None, "dirty": True}
-    changes = _git(root, "status", "--porcelain", "--", ".", ":(exclude)book/data")
-    return {"commit": commit, "dirty": changes != ""}
+    here = ("--", ".", ":(exclude)book/data")
+    if _git(root, "status", "--porcelain", *here) == "":
+        return {"commit": commit, "dirty": False}
+    new = _git(root, "ls-files", "--others", "--exclude-standard", "-z", *here).split("\0")
+    content = [_git(root, "diff", "HEAD", "--binary", *here)]
+    content += [name + _git(root, "hash-object", "--", name) for name in new if name]
+    changes = hashlib.sha256("\n".join(content).encode()).hexdigest()[:12]
+    return {"commit": commit, "dirty": True, "changes": changes}
 
 
 def _git(root, *arguments):
@@ -81,7 +89,7 @@ def provenance(code, xp=np):
     Returns
     -------
     dict
-        Commit, dirty, versions, device, platform and the peak memory in MiB (a scalar).
+        What `code` holds, versions, device, platform and the peak memory in MiB (a scalar).
     """
     versions = {"python": platform.python_version()}
     for name in LIBRARIES:

@@ -18,8 +18,10 @@ from snode.data import FILTERS, SHAPES, load
 from snode.euler import Euler
 from snode.first_order import DECAYS, OPTIMISERS
 from snode.network import ACTIVATIONS, initial_weights
+from snode.ode import check_rtol
 from snode.optimise import NCG
 from snode.rk45 import RK45
+from snode.scalars import check_positive
 
 METHODS = ("ncg", "ncg-sobolev", *OPTIMISERS)
 INPUT_RANGES = {"0to-1": (0.0, -1.0), "0to1": (0.0, 1.0)}  # (paper, ink)
@@ -111,6 +113,9 @@ class Run:
             if field.type is float and type(getattr(self, field.name)) is int:
                 object.__setattr__(self, field.name, float(getattr(self, field.name)))
             _check(field, getattr(self, field.name))
+        check_positive("horizon", self.horizon)
+        check_positive("std", self.std, zero=True)
+        check_rtol(self.rtol, np.dtype(self.dtype))
         self.optimiser()
 
     def cost(self):

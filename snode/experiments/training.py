@@ -7,7 +7,6 @@ and a checkpoint needs no state of a generator: a run that was killed ends with 
 Letters: x0 (N, K), y (C, K) a batch; w the weights (L, N, N), (L, N, 1).
 """
 
-import math
 import time
 from dataclasses import asdict
 from itertools import islice
@@ -17,7 +16,7 @@ import numpy as np
 
 from snode.arrays import to_device
 from snode.data import CLASSES, batches
-from snode.experiments.checkpoints import Clock, Epoch, State
+from snode.experiments.checkpoints import Clock, Epoch, State, check_finite
 from snode.first_order import OPTIMISERS
 from snode.network import Weights
 from snode.robustness import accuracy
@@ -93,7 +92,7 @@ def train(
     clock = Clock(checkpoint)
     while state.epoch <= run.epochs:
         _epoch(run, optimiser, data, xp, state, progress, clock, log_every)
-        _check_finite(state)
+        check_finite(state)
         scores = [
             accuracy(optimiser.flow, state.weights, to_device(part.x, xp), part.labels, CLASSES)
             for part in (data.train, data.test)
@@ -139,13 +138,6 @@ def _epoch(run, optimiser, data, xp, state, progress, clock, log_every):
         state.batch += 1
         state.seconds = time.perf_counter() - begin
         clock.tick(state, optimiser)
-
-
-def _check_finite(state):
-    """Refuse weights that have diverged; first-order methods do not look at their cost."""
-    norm = float(state.weights.norm())
-    if not math.isfinite(norm):
-        raise FloatingPointError(f"epoch {state.epoch}: the weights have diverged, |w| = {norm}")
 
 
 def _logged(run, optimiser, state, x0, y):

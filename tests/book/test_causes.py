@@ -1,12 +1,16 @@
-"""The suspects of book/_tools/causes.py are what their names say."""
+"""The suspects of book/_tools/causes.py are what their names say; no entry of its file is lost."""
 
 import runpy
+import sys
 
 import numpy as np
 import pytest
 from synthetic import BOOK
 
 from snode.cost import cross_entropy, softmax
+
+sys.path.insert(0, str(BOOK / "_tools"))
+from kept import keep, kept
 
 pytestmark = pytest.mark.numpy_only
 tool = runpy.run_path(str(BOOK / "_tools" / "causes.py"))
@@ -35,3 +39,23 @@ def test_the_sum_over_a_batch_is_its_mean_times_its_size():
     z, y = np.ones((12, tool["K"])), np.zeros((10, tool["K"]))
     y[0] = 1
     assert cost.value(z, y) == pytest.approx(np.log(10) + 0.4 * np.vdot(z, z) / 2)
+
+
+def test_what_another_process_adds_during_a_run_is_kept(tmp_path, monkeypatch):
+    path, main = tmp_path / "causes.json", tool["main"]
+    trained = []
+
+    def train(activation, settings, seed, data):
+        if not trained:  # meanwhile another process ends one of the runs that are still to come
+            keep(path, "no μ₃", "tanh", "0", value={"accuracy": [12.5]})
+        trained.append(activation)
+        return [98.0]
+
+    monkeypatch.setitem(main.__globals__, "train", train)
+    monkeypatch.setattr(type(tool["RUN"]), "data", lambda self: None)
+    main((0,), path)
+    assert len(trained) == 2 * len(tool["WAYS"]) - 1
+    assert kept(path, "no μ₃", "tanh", "0") == {"accuracy": [12.5]}
+    assert kept(path, "no μ₃", "relu", "0")["accuracy"] == [98.0]
+    main((0,), path)
+    assert len(trained) == 2 * len(tool["WAYS"]) - 1
