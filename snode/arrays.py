@@ -8,6 +8,7 @@ Letters: xp the array library (numpy or cupy), a, x, y arrays of any shape.
 """
 
 import functools
+import re
 import sys
 import warnings
 from numbers import Integral
@@ -16,6 +17,17 @@ import numpy as np
 
 BACKENDS = ("numpy", "cupy", "auto")
 ON_THE_CPU = "To run on the CPU instead, choose the backend 'numpy'."
+INSTALL = "pip install 'snode[gpu-cuda12]' for a CUDA 12 driver, or 'snode[gpu-cuda13]' for CUDA 13"
+NO_GPU = "CuPy sees no GPU (is CUDA_VISIBLE_DEVICES empty?)"
+CAUSES = {  # a sign in the text of CuPy's error, and what it means
+    "cudaErrorInsufficientDriver": "The NVIDIA driver is missing or older than this CuPy's CUDA: "
+    "install or update the driver",
+    "cudaErrorNoDevice": NO_GPU,
+    "[Oo]ut of memory": "The GPU has no free memory: end the other programs that use it",
+    r"libcuda\.so": "There is no NVIDIA driver on this machine",
+    r"\.so\b|\.dll\b|\bDLL\b": f"CUDA's libraries are missing: {INSTALL}",
+    "": "CuPy does not work here",
+}
 
 
 def array_module(*arrays):
@@ -240,35 +252,23 @@ def _why_not_cupy():
     try:
         import cupy
     except ModuleNotFoundError as error:
-        return (
-            f"CuPy is not installed ({error}): pip install 'snode[gpu-cuda12]' for a CUDA 12 "
-            "driver, or pip install 'snode[gpu-cuda13]' for CUDA 13."
-        )
+        return f"CuPy is not installed ({error}): {INSTALL}."
     except ImportError as error:  # installed, but broken
-        return _cupy_reason(str(error))
+        return _cupy_reason(error)
     try:
         if cupy.cuda.runtime.getDeviceCount() == 0:
-            return "CuPy sees no GPU (is CUDA_VISIBLE_DEVICES empty?)."
+            return f"{NO_GPU}."
         x = cupy.ones((2, 2), np.float32)
         if float((x @ (x + 1)).sum()) != 16.0:  # one kernel and one matrix product
             return "The GPU returned a wrong matrix product: its CUDA installation is broken."
     except Exception as error:  # CuPy raises a different type for each cause
-        return _cupy_reason(str(error))
+        return _cupy_reason(error)
     return None
 
 
-def _cupy_reason(text):
-    """Turn the text of a CuPy error into one sentence."""
-    causes = {
-        "cudaErrorInsufficientDriver": "The NVIDIA driver is missing or older than this CuPy's "
-        "CUDA: install or update the driver.",
-        "cudaErrorNoDevice": "CuPy sees no GPU (is CUDA_VISIBLE_DEVICES empty?).",
-        "Out of memory": "The GPU has no free memory: end the other programs that use it.",
-        "out of memory": "The GPU has no free memory: end the other programs that use it.",
-        "libcuda.so": "There is no NVIDIA driver on this machine (libcuda is missing).",
-        "lib": "CUDA's libraries are missing: pip install 'cupy-cuda12x[ctk]' brings them.",
-    }
-    for sign, sentence in causes.items():
-        if sign in text:
-            return f"{sentence} ({text.splitlines()[0]})"
-    return f"CuPy does not work here: {text}"
+def _cupy_reason(error):
+    """Turn a CuPy error into one sentence; CuPy's banner stands around the one that it is from."""
+    text = str(error.__cause__ or error)
+    line = re.search(r".*\w.*", text)
+    said = next(sentence for sign, sentence in CAUSES.items() if re.search(sign, text))
+    return f"{said} ({line[0].strip() if line else 'no text'})."

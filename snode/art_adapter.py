@@ -13,7 +13,8 @@ import warnings
 
 import numpy as np
 
-from snode.cost import Cost, softmax
+from snode.cost import Cost, cross_entropies
+from snode.data import one_hot
 from snode.linearise import jacobian_rows
 from snode.perturbed import check_images
 
@@ -108,15 +109,14 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
         Raises
         ------
         ValueError
-            If the images do not fit the network.
+            If the images do not fit the network, or a class is out of range.
         """
         path = self._path(x)
         if label is None:
             P = jacobian_rows(self.flow, self.weights, path, self.nb_classes)
             return np.moveaxis(P, 2, 0).astype(np.float32)
-        label = np.broadcast_to(label, len(x))
         lam_T = np.zeros_like(path.end)
-        lam_T[label, np.arange(len(x))] = 1
+        lam_T[: self.nb_classes] = one_hot(np.broadcast_to(label, len(x)), self.nb_classes)
         return self._rows(self.flow.adjoint(self.weights, path, lam_T, keep=False).start)[:, None]
 
     def loss_gradient(self, x, y, **ignored):
@@ -137,10 +137,10 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
         Raises
         ------
         ValueError
-            If the images do not fit the network.
+            If the images do not fit the network, or a class is out of range.
         """
         path = self._path(x)
-        lam_T = CROSS_ENTROPY.terminal(path.end, self._one_hot(y))
+        lam_T = CROSS_ENTROPY.terminal(path.end, self._targets(y))
         return self._rows(self.flow.adjoint(self.weights, path, lam_T, keep=False).start)
 
     def compute_loss(self, x, y, reduction="none", **ignored):
@@ -160,12 +160,12 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
         Raises
         ------
         ValueError
-            If the reduction is unknown.
+            If the images do not fit the network, a class is out of range or the reduction unknown.
         """
         if reduction not in ("none", "mean", "sum"):
             raise ValueError(f"reduction: expected 'none', 'mean' or 'sum', got {reduction!r}")
-        p = softmax(self._path(x, keep=False).end[: self.nb_classes].astype(np.float64))
-        loss = -(self._one_hot(y) * np.log(np.maximum(p, 1e-300))).sum(axis=0)
+        z = self._path(x, keep=False).end[: self.nb_classes].astype(np.float64)
+        loss = cross_entropies(z, self._targets(y))
         return loss if reduction == "none" else getattr(loss, reduction)()
 
     def fit(self, x, y, **ignored):
@@ -185,11 +185,11 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
             columns = columns.clip(*self.valid)
         return self.flow.forward(self.weights, columns, keep=keep)
 
-    def _one_hot(self, y):
-        y = np.asarray(y)
+    def _targets(self, y):
+        y, dtype = np.asarray(y), self.weights.W.dtype
         if y.ndim == 1:
-            y = np.eye(self.nb_classes)[y]
-        return np.ascontiguousarray(y.T, dtype=self.weights.W.dtype)
+            return one_hot(y, self.nb_classes, dtype)
+        return np.ascontiguousarray(y.T, dtype=dtype)
 
     @staticmethod
     def _rows(columns):

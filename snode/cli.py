@@ -57,8 +57,8 @@ HELP = {
 def main(arguments=None):
     """Run the command line and return its exit status, a scalar.  Source: this package.
 
-    0; 1 where `snode check` finds a fault; 2 for a bad request, told in one sentence.  Raises
-    SystemExit for bad options.
+    0; 1 where `snode check` finds a fault; 2 for a bad request, told in one sentence; 130 where
+    Ctrl-C stops it.  Raises SystemExit for bad options.
     """
     options = _parser().parse_args(arguments)
     try:

@@ -13,7 +13,7 @@ from typing import Any
 from snode.arrays import elementwise
 from snode.cost import Cost
 from snode.optimise import check_batch, gradient
-from snode.scalars import check_count, check_positive
+from snode.scalars import check_count, check_fraction, check_positive
 
 DECAYS = ("cost", "keras")
 
@@ -59,10 +59,8 @@ class RMSprop:
     def __post_init__(self):
         """Check the settings."""
         _check(self.rate, self.passes, self.decay)
-        if not (0 <= self.rho < 1 and self.epsilon >= 0):
-            raise ValueError(
-                f"rho, epsilon: expected in [0, 1) and >= 0, got {self.rho}, {self.epsilon}"
-            )
+        check_fraction("rho", self.rho)
+        check_positive("epsilon", self.epsilon, zero=True)
 
     def update(self, weights, x0, y):
         """Return the weights (L, N, N), (L, N, 1) after one batch x0 (N, K), y (C, K).  Sec. 5.
@@ -118,9 +116,9 @@ class Adam:
     def __post_init__(self):
         """Check the settings."""
         _check(self.rate, self.passes, self.decay)
-        if not (0 <= self.beta1 < 1 and 0 <= self.beta2 < 1 and self.epsilon >= 0):
-            numbers = f"{self.beta1}, {self.beta2}, {self.epsilon}"
-            raise ValueError(f"beta1, beta2, epsilon: expected in [0, 1) and >= 0, got {numbers}")
+        check_fraction("beta1", self.beta1)
+        check_fraction("beta2", self.beta2)
+        check_positive("epsilon", self.epsilon, zero=True)
 
     def update(self, weights, x0, y):
         """Return the weights (L, N, N), (L, N, 1) after one batch x0 (N, K), y (C, K).
@@ -175,8 +173,7 @@ class SGD:
     def __post_init__(self):
         """Check the settings."""
         _check(self.rate, self.passes, self.decay)
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum: expected in [0, 1), got {self.momentum!r}")
+        check_fraction("momentum", self.momentum)
 
     def update(self, weights, x0, y):
         """Return the weights (L, N, N), (L, N, 1) after one batch x0 (N, K), y (C, K).

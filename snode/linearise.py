@@ -36,7 +36,7 @@ def jacobian_rows(flow, weights, path, classes=10):
         The discretisation.
     weights : Weights
         (L, N, N), (L, N, 1).
-    path : Path
+    path : Path or ode.Solution
         The solution of (1) through the images, states (N, K).
     classes : int
         C, a scalar.  Trusts its input.

@@ -242,7 +242,7 @@ def _download(name, source, folder):
                 return _fetch(f"{mirror}{name}.gz", source.files[name], Path(partial), folder)
             except (OSError, ValueError) as error:  # all errors of requests are OSErrors
                 failures.append((f"{mirror}{name}.gz", error))
-    tried = "; ".join(f"{url}: {_brief(error)}" for url, error in failures)
+    tried = "; ".join(f"{url}: {brief(error)}" for url, error in failures)
     raise OSError(
         f"no mirror delivered {source.title}'s {name}.gz to {folder} ({tried}): check the network, "
         "or set SNODE_DATA to a folder with the four files"
@@ -262,7 +262,10 @@ def _fetch(url, file, partial, folder):
     return array
 
 
-def _brief(error):
-    """Name a network error whose text runs over lines, and quote any other."""
+def brief(error):
+    """Return a network error's text (str), or only its name where that runs over lines.
+
+    Source: this package; trusts its input.
+    """
     text = " ".join(str(error).split())
     return text if len(text) < 200 else type(error).__name__

@@ -206,12 +206,18 @@ class Weights:
         Raises
         ------
         ValueError
-            If the file is not a whole npz file without pickles, or W, b or horizon is missing.
+            Naming the file, if it is not a whole npz file without pickles, or if W, b or horizon
+            is missing or not as it should be.
+        OSError
+            If it cannot be read.
         """
         arrays = read_arrays(path)
         if not {"W", "b", "horizon"} <= arrays.keys():
             raise ValueError(f"{path}: expected W, b and horizon, got {', '.join(arrays)}")
-        return Weights(arrays["W"], arrays["b"], float(arrays["horizon"]))
+        try:
+            return Weights(arrays["W"], arrays["b"], float(arrays["horizon"]))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}: {error}") from error
 
 
 def inner_products(*pairs):

@@ -175,9 +175,10 @@ def solve(
     TypeError
         If y0 is no float32 or float64 array, or f(t0, y0) is not of the same dtype.
     ValueError
-        If a tolerance, time or step is out of range, y0 is not finite, or f's shape is wrong.
+        If a tolerance, time or step is out of range, y0 or f(t0, y0) is not finite, or f's shape is
+        wrong.
     FloatingPointError
-        If the step underflows, as where the solution or f stops being finite.
+        If the step underflows, as where the solution or f stops being finite on the way.
     RuntimeError
         If max_steps do not reach t1.
     """

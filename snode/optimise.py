@@ -25,8 +25,8 @@ from snode.sobolev import apply, matrix
 class Iteration(NamedTuple):
     """What one iteration did, all scalars.  Algorithm 1.
 
-    `predicted` is phi(eta), the linearised cost after the step; `true` is E after the step.  Trusts
-    its input.
+    `gradient_norm` is |g| for g = E' or S E', in the norm that `gamma_norm` names; `predicted` is
+    phi(eta), the linearised cost after the step; `true` is E after the step.  Trusts its input.
     """
 
     iteration: int
@@ -68,7 +68,7 @@ def gradient(flow, cost, weights, path, y):
     ----------
     flow, cost, weights : Euler or RK45, Cost, Weights
         As in `value_and_gradient`.
-    path : Path
+    path : Path or ode.Solution
         The solution of (1), states (N, K).
     y : array (C, K)
         One-hot targets.  Trusts its input.
@@ -222,7 +222,7 @@ def _check_descent(iteration, phi, new):
     if not (np.isfinite(E) and -np.inf < slope < 0):
         raise FloatingPointError(
             f"iteration {iteration}: expected a finite cost and a gradient > 0, "
-            f"got E = {E} and |E'|^2 = {new.norm2}, with phi'(0) = {slope}"
+            f"got E = {E} and |g|^2 = {new.norm2}, with phi'(0) = {slope}"
         )
 
 

@@ -170,9 +170,7 @@ def _download(url, sha256, folder):
     try:
         pooch.retrieve(url, f"sha256:{sha256}", fname=name, path=folder)
     except (OSError, ValueError) as error:  # all errors of requests are OSErrors
-        text = " ".join(str(error).split())
-        reason = text if len(text) < 200 else type(error).__name__
         raise OSError(
-            f"{name} could not be fetched from {url} ({reason}): check the network, or put the "
-            f"file, sha256 {sha256}, in a folder and name that folder in SNODE_NETWORKS"
+            f"{name} could not be fetched from {url} ({mnist.brief(error)}): check the network, or "
+            f"put the file, sha256 {sha256}, in a folder and name that folder in SNODE_NETWORKS"
         ) from error

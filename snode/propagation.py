@@ -2,7 +2,6 @@
 
     xi(t), solution of (2) with xi(0) = n, n ~ N(0, sigma^2 I), against              Figs. 4, 7-10
     delta(t) = x~(t) - x(t), measured with x~(0) = x0 + n
-    xi(T), solution of (2) along (omega, beta), against x(T; w + d) - x(T; w)        Eq. (2)
 
 Letters: L layers, N width, K images, M times; x, xi, delta (N, K).
 """
@@ -31,7 +30,7 @@ class Propagation(NamedTuple):
     error, error_95 : numpy.ndarray (M,)
         Mean and 95th percentile over the images of |xi(t) - delta(t)| / |xi(t)|.
     xi_end, delta_end : numpy.ndarray (K,)
-        |xi(T)| and |delta(T)| of each image.  Trusts its input.
+        |xi(t)| and |delta(t)| of each image at the last of the times.  Trusts its input.
     """
 
     times: np.ndarray
@@ -91,59 +90,6 @@ def noise_propagation(flow, weights, x, sigma=0.01, seed=0, times=None, chunk=50
         xi[-1],
         delta[-1],
     )
-
-
-class WeightSensitivity(NamedTuple):
-    """Predicted and measured change of the output x(T), image by image.  Eq. (2).
-
-    Parameters
-    ----------
-    predicted, measured : numpy.ndarray (K,)
-        |xi(T)| / |x(T)| and |delta(T)| / |x(T)|.
-    error : numpy.ndarray (K,)
-        |xi(T) - delta(T)| / |xi(T)|.  Trusts its input.
-    """
-
-    predicted: np.ndarray
-    measured: np.ndarray
-    error: np.ndarray
-
-
-def weight_sensitivity(flow, weights, x, direction, chunk=500):
-    """Compare the predicted with the measured effect of a perturbation of the weights.  Eq. (2).
-
-    Parameters
-    ----------
-    flow : Euler or RK45
-        The discretisation.
-    weights, direction : Weights
-        w and d = (omega, beta), both (L, N, N), (L, N, 1); the size of d is the caller's.
-    x : array (N, K)
-        Images.
-    chunk : int
-        How many images are solved for at once (scalar).
-
-    Returns
-    -------
-    WeightSensitivity
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the images or the direction do not fit the weights.
-    """
-    check_images("x", x, weights, 2)
-    if direction.W.shape != weights.W.shape or direction.horizon != weights.horizon:
-        expected, got = ((w.W.shape, w.horizon) for w in (weights, direction))
-        raise ValueError(f"direction: expected shape and horizon {expected}, got {got}")
-    moved, found = weights + direction, []
-    for part in chunks(x, chunk):
-        path = flow.forward(weights, part)
-        xi = flow.sensitivity(weights, path, direction=direction, keep=False).end
-        delta = flow.forward(moved, part, keep=False).end - path.end
-        found.append(_four_norms(path.end, xi, delta))
-    x_norm, xi, delta, gap = np.concatenate(found, axis=-1)
-    return WeightSensitivity(xi / x_norm, delta / x_norm, gap / xi)
 
 
 def _propagate(flow, weights, x, n, times):

@@ -49,7 +49,8 @@ class RK45:
     Raises
     ------
     ValueError
-        If a tolerance is not positive.
+        If a tolerance is not positive; from the solves, if a solution starts with a slope that is
+        not finite.
     FloatingPointError
         From the solves, if a solution stops being finite.
     """

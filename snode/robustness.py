@@ -92,6 +92,8 @@ def accuracy_under_noise(
     """
     check_images("x", x, weights, classes)
     check_box("clip", clip)
+    for sigma in sigmas:
+        check_positive("sigmas", sigma)
     scores = []
     for sigma in sigmas:
         noisy = nearest_valid(x + noise_like(x, sigma, seed), clip)

@@ -13,6 +13,12 @@ def check_count(name, count):
         raise ValueError(f"{name}: expected a positive integer, got {count!r}")
 
 
+def check_fraction(name, value):
+    """Refuse what is no number in [0, 1), a scalar.  Source: this package; Raises ValueError."""
+    if isinstance(value, bool) or not (isinstance(value, Real) and 0 <= value < 1):
+        raise ValueError(f"{name}: expected a number in [0, 1), got {value!r}")
+
+
 def check_positive(name, value, zero=False):
     """Refuse what is no positive finite number, a scalar; with `zero`, 0 may be.
 

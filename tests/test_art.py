@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import make_problem
 
-from snode import Euler, linearise, relu, tanh
+from snode import Euler, Weights, linearise, relu, tanh
 from snode.gradient_attacks import one_step, pgd
 
 with warnings.catch_warnings():
@@ -53,6 +53,13 @@ def test_loss_gradient_is_the_derivative_of_the_loss(setting):
     )
     total = estimator.compute_loss(x, label, reduction="sum")
     assert total == pytest.approx(K * estimator.compute_loss(x, label, reduction="mean"))
+
+
+def test_the_loss_has_no_ceiling():
+    """Without weights the outputs are the image."""
+    weights = Weights(np.zeros((1, 13, 13)), np.zeros((1, 13, 1)), 3.0)
+    x = 1000.0 * np.eye(1, 13)
+    assert ArtClassifier(Euler(tanh), weights, C).compute_loss(x, np.array([1])) == [1000.0]
 
 
 @pytest.mark.parametrize("step", [0.06, 0.6])
@@ -110,6 +117,10 @@ def test_bad_input_is_refused(setting):
         estimator.predict(x0)
     with pytest.raises(ValueError, match="reduction: expected"):
         estimator.compute_loss(x0.T, np.zeros(K, int), reduction="max")
+    for label in (-1, C):
+        for call in (estimator.class_gradient, estimator.loss_gradient, estimator.compute_loss):
+            with pytest.raises(ValueError, match="labels: expected 0 to 3"):
+                call(x0.T, np.full(K, label))
     with pytest.raises(NotImplementedError, match="snode.optimise"):
         estimator.fit(x0.T, np.zeros(K, int))
     with pytest.raises(TypeError, match="weights: expected NumPy"):

@@ -13,6 +13,7 @@ from snode.experiments.runs import Run
 from snode.experiments.storage import write_json
 from snode.experiments.training import shuffled, train
 from snode.network import Weights
+from snode.optimise import NCG
 
 pytestmark = pytest.mark.numpy_only
 SMALL = {"layers": 12, "epochs": 2, "batch": 200, "iterations": 3}
@@ -109,6 +110,22 @@ def test_a_bad_value_is_refused_in_one_sentence(options, message, capsys):
 def test_weights_that_diverge_are_no_result():
     with pytest.raises(FloatingPointError, match=r"epoch 1: the weights have diverged, \|w\| = "):
         train(Run(method="rmsprop", rate=1e30, **SMALL))
+
+
+@pytest.mark.parametrize("log_every", [0, 1])
+def test_an_error_within_a_batch_names_it(monkeypatch, log_every):
+    update, done = NCG.update, []
+
+    def failing(self, *batch):
+        done.append(batch)
+        if len(done) == 10:  # of 7 batches an epoch
+            raise FloatingPointError("iteration 2: expected a finite cost")
+        return update(self, *batch)
+
+    monkeypatch.setattr(NCG, "update", failing)
+    message = "^epoch 2, batch 2: iteration 2: expected a finite cost$"
+    with pytest.raises(FloatingPointError, match=message):
+        train(Run(**SMALL), log_every=log_every)
 
 
 @pytest.mark.parametrize("option", ["dataset", "activation", "loss", "method", "readout", "start"])

@@ -361,14 +361,14 @@ def test_a_scale_of_the_direction_makes_the_conjugate_term_vanish(problem):
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_cost_that_overflows_is_reported(problem):
     _, weights, _, x0, y, _, _ = problem
-    message = r"iteration 0: expected a finite cost .* got E = (nan|inf) and \|E'\|\^2 = (nan|inf)"
+    message = r"iteration 0: expected a finite cost .* got E = (nan|inf) and \|g\|\^2 = (nan|inf)"
     with pytest.raises(FloatingPointError, match=message):
         NCG(Euler(relu), SQUARES).update(1e60 * weights, x0, y)
 
 
 def test_a_gradient_that_vanishes_is_reported(problem):
     xp, weights, _, x0, _, _, _ = problem
-    message = r"iteration 0: expected .* a gradient > 0, got E = 0.0 and \|E'\|\^2 = 0.0"
+    message = r"iteration 0: expected .* a gradient > 0, got E = 0.0 and \|g\|\^2 = 0.0"
     with pytest.raises(FloatingPointError, match=message):  # the outputs are the targets already
         NCG(Euler(tanh), SQUARES).update(0.0 * weights, x0, x0)
 
@@ -427,6 +427,3 @@ def test_bad_batches_are_refused(problem):
         update(weights, x0 * np.nan, y)
     with pytest.raises(TypeError, match="y: expected a NumPy or CuPy array, got list"):
         update(weights, x0, [0, 1, 2, 3, 0])
-    if xp is not np:
-        with pytest.raises(TypeError, match="two devices"):
-            update(weights, to_numpy(x0), y)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import subprocess
 
 import numpy as np
 import pytest
@@ -59,6 +60,10 @@ def test_a_missing_result_is_none_and_missing_seeds_are_told(made, tmp_path):
     assert load_run(PROFILE, made[0], tmp_path) is None
     found = load_results(tmp_path, "smoke", seeds=range(3), layers=6)
     assert found.found == {} and found.missing == [0, 1, 2]
+    with pytest.raises(ValueError, match="profile: expected one of smoke, quick, .*, got 'papr'"):
+        load_results(tmp_path, "papr")
+    with pytest.raises(TypeError, match=r"sede: there is no such parameter; did you mean seed\?"):
+        load_results(tmp_path, "smoke", sede=1)
 
 
 @pytest.mark.parametrize(
@@ -147,18 +152,33 @@ def test_numbers_that_are_not_finite_do_not_lose_the_run(made):
     assert result.content["measurements"]["noise"]["mean"] is None
 
 
+def committed(folder):
+    """Make a git repository with one file."""
+    folder.mkdir(exist_ok=True)
+    (folder / "a.py").write_text("x = 1")
+    git = ["git", "-C", folder, "-c", "user.name=a", "-c", "user.email=a@b"]
+    for arguments in (["init"], ["add", "."], ["commit", "-m", "first"]):
+        subprocess.run([*git, *arguments], check=True, capture_output=True)
+
+
+STRANGE = {
+    "a link to nowhere": lambda folder: (folder / "link").symlink_to("nowhere"),
+    "a repository inside": lambda folder: committed(folder / "inside"),
+    "no UTF-8": lambda folder: (folder / "a.py").write_bytes(b"x = '\xe9'"),
+}
+
+
+@pytest.mark.parametrize("what", STRANGE)
+def test_whatever_makes_a_tree_dirty_has_a_version(tmp_path, what):
+    committed(tmp_path)
+    STRANGE[what](tmp_path)
+    code = code_version(tmp_path)
+    assert code["dirty"] and len(code["changes"]) == 12
+
+
 def test_code_version_knows_a_dirty_tree(tmp_path):
-    import subprocess
-
-    def git(*arguments):
-        name = ["-c", "user.name=a", "-c", "user.email=a@b"]
-        subprocess.run(["git", "-C", tmp_path, *name, *arguments], check=True, capture_output=True)
-
     assert code_version(tmp_path / "nowhere") == {"commit": None, "dirty": True}
-    git("init")
-    (tmp_path / "a.py").write_text("x = 1")
-    git("add", ".")
-    git("commit", "-m", "first")
+    committed(tmp_path)
     clean = code_version(tmp_path)
     assert clean.keys() == {"commit", "dirty"}
     assert len(clean["commit"]) == 40 and not clean["dirty"]

@@ -257,6 +257,9 @@ def test_the_paper_profile_refuses_a_dirty_work_tree(tmp_path, monkeypatch):
     monkeypatch.setattr(conduct, "code_version", lambda: {"commit": "a" * 40, "dirty": True})
     with pytest.raises(RuntimeError, match="the work tree is dirty"):
         conduct.prepare(PROFILES["paper"], PROFILES["paper"].run(), tmp_path)
+    monkeypatch.setattr(conduct, "code_version", lambda: {"commit": None, "dirty": True})
+    with pytest.raises(RuntimeError, match="no git work tree.* run from a clone, or choose"):
+        conduct.prepare(PROFILES["paper"], PROFILES["paper"].run(), tmp_path)
     assert not list(tmp_path.iterdir())
     monkeypatch.setattr(conduct, "code_version", lambda: {"commit": "a" * 40, "dirty": False})
     job = conduct.prepare(PROFILES["paper"], PROFILES["paper"].run(), tmp_path)
@@ -271,6 +274,15 @@ def test_runs_go_where_the_environment_says(tmp_path, monkeypatch):
     monkeypatch.delenv("SNODE_RUNS")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert runs_folder() == tmp_path / "snode" / "runs"
+
+
+def test_numpys_scalars_are_taken_as_pythons():
+    run = SMOKE.run(seed=np.int64(2), rate=np.float64(0.1), passes=np.int32(2), noise_clip=np.True_)
+    assert run == SMOKE.run(seed=2, rate=0.1, passes=2, noise_clip=True)
+    assert SMOKE.identify(run).endswith("-rate=0.1-passes=2-noise_clip=True-s2")
+    for bad in (np.float64(2.0), np.True_, np.arange(2), True):
+        with pytest.raises(ValueError, match="seed: expected a non-negative integer, got"):
+            SMOKE.run(seed=bad)
 
 
 def test_json_keeps_the_run():

@@ -6,11 +6,12 @@ from conftest import make_problem
 
 from snode import NCG, Cost, Euler, RMSprop
 from snode.attacks import attack
+from snode.first_order import SGD, Adam
 from snode.gradient_attacks import pgd
 from snode.network import tanh
-from snode.perturbed import check_box, nearest_valid
-from snode.robustness import accuracy_under_noise, predicted_accuracy
-from snode.scalars import check_count, check_positive
+from snode.perturbed import check_box, nearest_valid, noise
+from snode.robustness import accuracy_under_noise
+from snode.scalars import check_count, check_fraction, check_positive
 from snode.sobolev import matrix
 
 pytestmark = pytest.mark.numpy_only
@@ -37,6 +38,14 @@ def test_a_positive_number_is_finite_and_real():
             check_positive("mu1", bad, zero=True)
 
 
+def test_a_fraction_is_a_number_below_1():
+    for good in (0, 0.0, np.float32(0.9), 1 - 1e-16):
+        check_fraction("rho", good)
+    for bad in (1, -1e-9, np.nan, np.inf, "0.9", None, False, 1j):
+        with pytest.raises(ValueError, match=r"^rho: expected a number in \[0, 1\), got"):
+            check_fraction("rho", bad)
+
+
 def test_a_box_is_two_numbers_in_order():
     for good in (None, (-1.0, 0.0), [0, 1], np.array([0.0, 1.0])):
         check_box("box", good)
@@ -56,10 +65,15 @@ WRONG = {
     "margin: ": lambda p: attack(FLOW, p.weights, p.x0, box=None, margin="0"),
     "radius: ": lambda p: pgd(FLOW, p.weights, p.x0, radius="1", box=None),
     "rate: ": lambda p: RMSprop(FLOW, ELL2, rate="0.1"),
+    "rho: ": lambda p: RMSprop(FLOW, ELL2, rho="0.9"),
+    "epsilon: ": lambda p: RMSprop(FLOW, ELL2, epsilon=None),
+    "beta1: ": lambda p: Adam(FLOW, ELL2, beta1=None),
+    "beta2: ": lambda p: Adam(FLOW, ELL2, beta2="0.999"),
+    "momentum: ": lambda p: SGD(FLOW, ELL2, momentum=[0.9]),
     "direction_scale: ": lambda p: NCG(FLOW, ELL2, direction_scale=None),
     "length: ": lambda p: matrix(4, 1.0, "1"),
-    "sigma: ": lambda p: accuracy_under_noise(FLOW, p.weights, p.x0, LABELS, ["1"]),
-    "sigmas: ": lambda p: predicted_accuracy(FLOW, p.weights, p.x0, LABELS, [None]),
+    "sigma: ": lambda p: noise(p.x0.shape, "1", 0),
+    "sigmas: ": lambda p: accuracy_under_noise(FLOW, p.weights, p.x0, LABELS, [None]),
     "clip: ": lambda p: accuracy_under_noise(FLOW, p.weights, p.x0, LABELS, clip=5),
 }
 

@@ -103,14 +103,19 @@ def finished(folder):
 def test_a_sweep_killed_twice_equals_an_uninterrupted_one(tmp_path):
     pytest.importorskip("snakemake", reason="extra sweep")
     quiet, killed = tmp_path / "quiet", tmp_path / "killed"
+    begin = time.monotonic()
     sweep = snakemake(quiet)
     assert sweep.wait() == 0, sweep.stderr.read()
+    seconds = time.monotonic() - begin
     assert len(finished(quiet)) == 6
-    for seconds in (7, 11):  # engine and workers at once
+    done = []
+    for share in (0.3, 0.5):  # engine and workers at once
         sweep = snakemake(killed)
-        time.sleep(seconds)
+        time.sleep(share * seconds)
         os.killpg(sweep.pid, signal.SIGKILL)
         sweep.wait()
+        done.append(len(finished(killed)))
+    assert done[0] < 6
     sweep = snakemake(killed)
     assert sweep.wait() == 0, sweep.stderr.read()
     assert finished(killed) == finished(quiet)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from snode.experiments.profiles import PROFILES
+from snode.experiments.profiles import choose
 from snode.experiments.results import load, load_run, save
 from snode.experiments.storage import runs_folder
 
@@ -38,7 +38,7 @@ def load_results(folder, profile="paper", seeds=range(5), **choices):
     folder : str or Path
         Such as book/data.
     profile : str
-        One of `runs.PROFILES`.
+        One of `profiles.PROFILES`.
     seeds : iterable of int
         Those wanted; the paper has five runs of each network.
     **choices : str, float, int or bool
@@ -50,11 +50,13 @@ def load_results(folder, profile="paper", seeds=range(5), **choices):
 
     Raises
     ------
+    TypeError
+        If a name is no field of `Run`.
     ValueError
-        If a stored run is not the one asked for.
+        If the profile or a choice is unknown, or a stored run is not the one asked for.
     """
-    chosen = PROFILES[profile]
-    found = {s: load_run(chosen, chosen.run(seed=s, **choices), folder) for s in seeds}
+    asked = {s: choose(dict(profile=profile, seed=s, **choices)) for s in seeds}
+    found = {s: load_run(*chosen, folder) for s, chosen in asked.items()}
     missing = [s for s, result in found.items() if result is None]
     return Results({s: r for s, r in found.items() if r is not None}, missing)
 

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def code_version(root=ROOT):
     """Return the commit that the code is at and whether files differ from it.
 
-    Source: git.  New files under book/data are results, not code, and do not count.
+    Source: git.  Files under book/data are results, not code: none of them counts.
 
     Parameters
     ----------
@@ -32,7 +32,8 @@ def code_version(root=ROOT):
     -------
     dict
         `commit`, a str of 40 digits or None outside a work tree; `dirty`, a bool; if files
-        differ, `changes`, a str of 12 digits that names their content.
+        differ, `changes`, a str of 12 digits that names their content (of what is new and git
+        cannot hash, such as another repository, only the name).
     """
     commit = _git(root, "rev-parse", "HEAD")
     if commit is None or _git(root, "rev-parse", "--show-prefix") != "":  # of another work tree
@@ -42,15 +43,16 @@ def code_version(root=ROOT):
         return {"commit": commit, "dirty": False}
     new = _git(root, "ls-files", "--others", "--exclude-standard", "-z", *here).split("\0")
     content = [_git(root, "diff", "HEAD", "--binary", *here)]
-    content += [name + _git(root, "hash-object", "--", name) for name in new if name]
+    content += [f"{name}{_git(root, 'hash-object', '--', name)}" for name in new if name]
     changes = hashlib.sha256("\n".join(content).encode()).hexdigest()[:12]
     return {"commit": commit, "dirty": True, "changes": changes}
 
 
 def _git(root, *arguments):
     """Return what git prints, or None if it fails or is not there."""
+    how = {"capture_output": True, "text": True, "errors": "backslashreplace"}
     try:
-        done = subprocess.run(["git", "-C", root, *arguments], capture_output=True, text=True)
+        done = subprocess.run(["git", "-C", root, *arguments], **how)
     except OSError:
         return None
     return done.stdout.strip() if done.returncode == 0 else None
@@ -69,6 +71,11 @@ def check_clean(code):
     RuntimeError
         Saying what to do.
     """
+    if code["commit"] is None:
+        raise RuntimeError(
+            "this copy of snode is no git work tree (or git is missing), so no commit names its "
+            "code: run from a clone, or choose the profile quick or smoke"
+        )
     if code["dirty"]:
         raise RuntimeError(
             "the work tree is dirty, so no commit could repeat this run: commit or put aside the "

@@ -108,11 +108,16 @@ class Run:
     noise_clip: bool = False
 
     def __post_init__(self):
-        """Check the types, names and counts; the objects made from them check the rest."""
+        """Check the types, names and counts; the objects made from them check the rest.
+
+        NumPy's scalars become Python's, as the run's id and its JSON want them.
+        """
         for field in fields(self):
-            if field.type is float and type(getattr(self, field.name)) is int:
-                object.__setattr__(self, field.name, float(getattr(self, field.name)))
-            _check(field, getattr(self, field.name))
+            value = getattr(self, field.name)
+            value = value.item() if isinstance(value, np.generic) else value
+            value = float(value) if field.type is float and type(value) is int else value
+            _check(field, value)
+            object.__setattr__(self, field.name, value)
         check_positive("horizon", self.horizon)
         check_positive("std", self.std, zero=True)
         check_rtol(self.rtol, np.dtype(self.dtype))

@@ -77,8 +77,9 @@ def train(
     Raises
     ------
     FloatingPointError
-        If NCG's cost stops being finite, with the epoch's iteration and norms; or if weights are
-        not finite at the end of an epoch.
+        If NCG's cost or a solution of RK45 stops being finite, with epoch, batch (from 0, as in the
+        log) and, from NCG, iteration and norms; or if weights are not finite at the end of an epoch
+        or when a checkpoint is due.
     OSError, ValueError
         If the checkpoint cannot be written, or is not this run's.
     """
@@ -130,14 +131,22 @@ def _epoch(run, optimiser, data, xp, state, progress, clock, log_every):
     total = data.train.labels.size // run.batch
     begin = time.perf_counter() - state.seconds
     for x0, y in progress(left, total - state.batch):
-        x0, y = to_device(x0, xp), to_device(y, xp)
-        if log_every and state.batch % log_every == 0:
-            state.weights = _logged(run, optimiser, state, x0, y)
-        else:
-            state.weights = optimiser.update(state.weights, x0, y)
+        log = log_every and state.batch % log_every == 0
+        state.weights = _step(run, optimiser, state, to_device(x0, xp), to_device(y, xp), log)
         state.batch += 1
         state.seconds = time.perf_counter() - begin
         clock.tick(state, optimiser)
+
+
+def _step(run, optimiser, state, x0, y, log):
+    """Return the weights after one batch; an error names the batch as the log does."""
+    try:
+        if log:
+            return _logged(run, optimiser, state, x0, y)
+        return optimiser.update(state.weights, x0, y)
+    except FloatingPointError as error:
+        place = f"epoch {state.epoch}, batch {state.batch}"
+        raise FloatingPointError(f"{place}: {error}") from error
 
 
 def _logged(run, optimiser, state, x0, y):
