@@ -38,7 +38,7 @@ SOURCES = {
     "readout": ("outputs that ℓ² and μ3 see", "y in ℝᴺ", "all 196"),
     "start": ("initial weights", "normal", "a spline through 4 draws"),
     "std": ("their standard deviation", "0.001", "1/196"),
-    "resample": ("filter from 28 to 14 pixels", "linear", "imresize"),
+    "resample": ("filter from 28 to 14 pixels", "linear", "–"),
     "gamma_norm": ("norm in γ under Sobolev", "L²", "L²"),
     "passes": ("steps of RMSprop on a batch", "the same iterations", "–"),
     "epsilon_inside": ("ε inside RMSprop's root", "Keras", "–"),

@@ -67,12 +67,18 @@ def titled(found, part):
 
 
 def total(parts, needs):
-    """Return the Verdict from the outcomes of the parts, each with its need."""
+    """Return the Verdict from the outcomes of the parts, each with its need.
+
+    A part that needs most or some of its cells speaks for itself alone: a claim in such parts is
+    contradicted where all of them are.
+    """
     words = []
     for found, need in zip(parts, needs, strict=True):
         ours = [outcome.word for outcome in found]
         words += ours if need == "all" else [gather(ours, need)]
     word = gather(words)
+    if word == "false" and "all" not in needs and set(words) != {"false"}:
+        word = "undecided"
     every = tuple(outcome for found in parts for outcome in found)
     n = min((outcome.n for outcome in every if outcome.n), default=0)
     return Verdict(SAID.get(word, word), sentence([outcome.word for outcome in every]), every, n)

@@ -118,9 +118,9 @@ def outcomes(part, axes, folder, profile):
     data = [differences(part, cell, folder, profile) for cell in found]
     tested = [i for i, d in enumerate(data) if len(d) > 1]
     p = np.array([RULES[part["rule"]](data[i], part) for i in tested]).reshape(-1, 2)
-    shown, false = p[:, 0], holm(p[:, 1])
+    shown, false = p[:, 0], holm(p[:, 1], len(found))
     if part.get("need", "all") != "all":
-        shown = holm(shown)
+        shown = holm(shown, len(found))
     words = {i: word(s, f) for i, s, f in zip(tested, shown, false, strict=True)}
     return [
         outcome(name(cell), words.get(i, "single"), data[i], in_print(part, cell))
@@ -201,7 +201,8 @@ NAMES = {
 def gather(found, need="all"):
     """Return the word of many cells together, each counted once: shown, false, ... , or partly.
 
-    A cell of a single seed decides nothing: with it, as with a missing one, nothing is false.
+    A cell of a single seed decides nothing: with it, as with a missing one, nothing is false,
+    and where most or some are needed and too few are decided, the word is "single".
 
     Parameters
     ----------
@@ -211,13 +212,15 @@ def gather(found, need="all"):
         all, most or some; see "Several cells" on the page Rules.
     """
     n, shown, false = len(found), found.count("shown"), found.count("false")
+    waiting = {"missing", "single"} & set(found)
     if found.count("missing") == n:
         return "missing"
     if need != "all":
         enough, too_many = (n // 2 + 1, (n + 1) // 2) if need == "most" else (1, n)
-        return "shown" if shown >= enough else "false" if false >= too_many else "undecided"
+        rest = "single" if waiting else "undecided"
+        return "shown" if shown >= enough else "false" if false >= too_many else rest
     if shown and false:
         return "partly"
     if shown == n:
         return "shown"
-    return "false" if false and not {"missing", "single"} & set(found) else "undecided"
+    return "false" if false and not waiting else "undecided"

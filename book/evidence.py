@@ -122,11 +122,15 @@ def unanimous(d, holds):
     return 0.0 if all(held) else 1.0, 1.0 if any(held) else 0.0
 
 
-def holm(p):
-    """Return Holm's corrected p's, for as many tests as there are."""
+def holm(p, cells=None):
+    """Return Holm's corrected p's (n,), for as many cells as there are; without it n.
+
+    A cell that has no p yet counts, with the largest one: so the correction does not grow when
+    its runs come in, and takes back what another cell has shown.
+    """
     p = np.asarray(p, float)
-    order = np.argsort(p)
-    steps = p[order] * np.arange(len(p), 0, -1)
+    order, cells = np.argsort(p), len(p) if cells is None else cells
+    steps = p[order] * (cells - np.arange(len(p)))
     corrected = np.empty_like(p)
     corrected[order] = np.minimum(1, np.maximum.accumulate(steps))
     return corrected
@@ -155,9 +159,10 @@ def between(a, b, level=0.95):
 
 
 def compare(cells, margin=None):
-    """Return a Comparison for each (Printed, values) of one table; Holm over those with n > 1."""
+    """Return a Comparison for each (Printed, values) of one table; Holm over all its cells."""
     tested = [i for i, (_, values) in enumerate(cells) if len(values) > 1]
-    corrected = dict(zip(tested, holm([welch(*cells[i]) for i in tested]), strict=True))
+    p = holm([welch(*cells[i]) for i in tested], len(cells))
+    corrected = dict(zip(tested, p, strict=True))
     return [_compared(*cell, corrected.get(i), margin) for i, cell in enumerate(cells)]
 
 

@@ -4,6 +4,7 @@ Each function takes a claim of paper/claims.toml, the folder of results and the 
 returns a list of Outcome, as `contrasts.outcomes` does.
 """
 
+from collections import defaultdict
 from itertools import combinations, product
 
 import numpy as np
@@ -43,8 +44,8 @@ def printed(claim, folder, profile):
     for cell in every:
         if cell.verdict.word != "not judged":
             word, d = words.get(cell.verdict.word, "undecided"), np.array(cell.values)
-            if claim["table"] == "table3" and len(d) == 1:
-                word = "single"  # two could never agree, so one must not
+            if len(d) == 1:
+                word = "single"  # further seeds must not take an agreement away
             rows.append(outcome(f"{cell.group} {cell.name}", word, d - cell.paper.mean))
     # runs of fewer epochs stand in for all cells: none of the claim's own has been made
     return rows or [Outcome(f"{cell.group} {cell.name}", "missing") for cell in every]
@@ -86,17 +87,21 @@ def _shapes(choices, claim, folder, profile):
         for way in claim["axes"]["three"]
         for seed, result in runs(choices | way, folder, profile).items()
     }
-    within, across, title = [], [], name((choices, None))
+    within, across, title = defaultdict(list), defaultdict(list), name((choices, None))
     for (a, seed_a), (b, seed_b) in combinations(there, 2):
         if (a == b) != (seed_a == seed_b):
             same = within if a == b else across
-            same += cosines(there[a, seed_a], there[b, seed_b])
+            same[a, b] += cosines(there[a, seed_a], there[b, seed_b])
     if not there:
         return Outcome(title, "missing")
     n = min(sum((way["method"], s) in there for s in SEEDS) for way in claim["axes"]["three"])
-    if n < 2 or not within or not across:
+    pairs = [*within.values(), *across.values()]
+    if n < 2 or not all(pairs):
         return Outcome(title, "single" if n < 2 else "undecided", n=n)
-    gap = float(np.mean(within) - np.mean(across))
+    # every way, and every pair of ways, counts once, however many seeds it has
+    gap = float(
+        np.mean([*map(np.mean, within.values())]) - np.mean([*map(np.mean, across.values())])
+    )
     return Outcome(title, "shown" if gap >= claim["than"] else "false", gap, n=n)
 
 

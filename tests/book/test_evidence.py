@@ -128,11 +128,16 @@ def test_welch_by_hand():
     assert evidence.welch(paper, ours) == pytest.approx(p)
 
 
-def test_holm_is_over_the_cells_with_two_runs_or_more():
+def test_holm_is_over_all_cells_also_those_without_runs():
     paper, near = Printed(98.0, 0.1), [98.2, 98.25]
     alone = evidence.compare([(paper, near)])[0].p
     among = evidence.compare([(paper, near), (paper, [98.0]), (paper, near), (paper, [])])
-    assert [found.p for found in among] == pytest.approx([2 * alone, None, 2 * alone, None])
+    assert [found.p for found in among] == pytest.approx([4 * alone, None, 4 * alone, None])
+
+
+def test_cells_without_a_p_count_as_the_largest():
+    p = [0.01, 0.03, 0.002]
+    np.testing.assert_allclose(evidence.holm(p, 5), evidence.holm([*p, 1.0, 1.0])[:3])
 
 
 def test_bootstrap_over_images():
