@@ -29,8 +29,7 @@ book: $(READY) ## execute copies of all chapters on this machine and render them
 	@echo "The book is ready: $(CURDIR)/_build/book/index.html"
 
 test: html ## unit tests, every notebook against its committed outputs, a build without warnings
-	$(BIN)/python -m pytest tests book -n $(JOBS) --dist loadscope \
-	  --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg
+	$(BIN)/python -m pytest tests book -n $(JOBS) --dist loadscope --nbval --nbval-current-env
 
 notebooks: $(READY) ## make the notebooks whose text twin has changed (FORCE=1: all of them)
 	@$(BIN)/python book/_tools/colab.py

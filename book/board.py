@@ -10,6 +10,7 @@ from re import match, search
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
+import numpy as np
 from claims import CELLS, WORDS
 from evidence import Verdict
 from tables import html_table
@@ -138,17 +139,25 @@ def short(value):
     return f"{value:.3g}".replace("-", "−")
 
 
-def picture(claims, verdicts):
-    """Draw how many claims of each section have which verdict."""
-    parts, left = sections(claims), {}
+def picture(parts, verdicts):
+    """Draw how many claims of each part have which verdict.
+
+    Parameters
+    ----------
+    parts : dict of str to sequence of int
+        Labels, and the numbers of their claims.
+    verdicts : dict of int to Verdict
+        From `claims.verdicts`.
+    """
+    counts = [count({n: verdicts[n] for n in numbers}) for numbers in parts.values()]
     figure, ax = plt.subplots(figsize=(6.4, 0.34 * len(parts) + 1.2))
-    for word in count(verdicts):
-        widths = [
-            sum(verdicts[claim["number"]].word == word for claim in part) for part in parts.values()
-        ]
-        starts = [left.get(section, 0) for section in parts]
-        ax.barh(list(parts), widths, left=starts, color=COLOURS[word], label=word)
-        left = {s: a + b for s, a, b in zip(parts, starts, widths, strict=True)}
+    left = np.zeros(len(parts))
+    for word in (word for word in WORDS if any(word in of for of in counts)):
+        widths = np.array([of.get(word, 0) for of in counts])
+        style = {"color": COLOURS[word], "edgecolor": "white", "label": f"{MARKS[word]} {word}"}
+        bars = ax.barh(list(parts), widths, left=left, **style)
+        ax.bar_label(bars, [MARKS[word] * bool(w) for w in widths], label_type="center")
+        left += widths
     ax.invert_yaxis()
     ax.set(xlabel="claims")
     ax.grid(axis="y", visible=False)

@@ -14,7 +14,7 @@ OF_METHOD = {  # w.d. is dashed, here and in the paper
     "SGD w.d.": {"color": RED, "ls": "--"},
     "NCG": {"color": BLUE, "ls": "-"},
     "NCG w.d.": {"color": BLUE, "ls": "--"},
-    "NCG Sob.": {"color": GREEN, "ls": "-"},
+    "NCG Sob.": {"color": GREEN, "ls": ":"},
 }
 OF_NETWORK = {
     name: {"color": colour}
@@ -38,6 +38,12 @@ class Drawn(NamedTuple):
 
     figure: Figure
     numbers: dict
+
+
+def dots(method):
+    """Return the style of a method's dots: its colour, hollow with weight decay."""
+    colour = OF_METHOD[method]["color"]
+    return {"color": colour, "mfc": "white" if "w.d." in method else colour, "ls": ""}
 
 
 def said(numbers, form=".1f"):

@@ -2,7 +2,7 @@
 
 Results hold the perturbations of the first few correctly classified images, but not the images.
 Those of scikit-learn's digits come with its wheel; the few of MNIST that the pages show are kept
-beside the results, see `keep_images`.  Letters: N pixels, x (N,).
+beside the results by `python book/examples.py`.  Letters: N pixels, x (N,).
 """
 
 from pathlib import Path
@@ -99,3 +99,7 @@ def keep_images(folder=DATA, profile="paper", seeds=SEEDS):
         x = run.data().test.x[:, index].astype(np.float16)
         write_arrays(_kept(folder, run), {"index": np.array(index), "x": x})
     return len(index)
+
+
+if __name__ == "__main__":
+    print(f"{keep_images()} clean images are kept in {DATA}")

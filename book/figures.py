@@ -13,7 +13,6 @@ from curves import BLUE, NOISE, OF_METHOD, RED, Drawn, curve, empty, legend, mea
 
 OF_SOLVER = {"Euler": {"color": BLUE}, "ODE45": {"color": RED}}
 OF_ACTIVATION = {"ReLU": {"color": RED}, "tanh": {"color": BLUE}}
-OF_EXTRA = {"": {"ls": "-"}, "w.d.": {"ls": "--"}, "Sob.": {"ls": ":"}}
 ESTIMATED, MEASURED, ERROR = "propagation_predicted", "propagation_measured", "propagation_error"
 SHORT = {ESTIMATED: "estimated", MEASURED: "measured", ERROR: "error"}
 LABELS = {
@@ -123,7 +122,7 @@ def _along_depth(where, loss, size, panels):
                 if array == ERROR:  # it is 0 at t = 0, which has no logarithm
                     runs, times = [run[1:] for run in runs], times[1:]
                 extra = method.removeprefix(family)
-                style = OF_ACTIVATION[activation] | OF_EXTRA[extra.strip()]
+                style = OF_METHOD[method] | OF_ACTIVATION[activation]
                 curve(ax, times, runs, f"{activation}{extra}", **style)
                 found[f"{method}, {network}", SHORT[array]] = mean([run[-1] for run in runs])
             ax.set(title=family, xlabel="depth t", ylabel=LABELS[array], xlim=(0, 3))

@@ -17,13 +17,13 @@ from curves import (
     GREY,
     MISSING,
     NORM,
-    OF_METHOD,
     OF_NETWORK,
     ORANGE,
     PINK,
     RED,
     Drawn,
     curve,
+    dots,
     legend,
     mean,
 )
@@ -161,14 +161,13 @@ def figure_shape(folder=DATA, profile="paper", seeds=SEEDS, attack="own"):
 
 def _dots(ax, cells, shift, method):
     """Draw mean and deviation of each network's values, and a grey cross where there is none."""
-    style = OF_METHOD[method] | {"mfc": "white"} if "w.d." in method else OF_METHOD[method]
-    style = {k: v for k, v in style.items() if k != "ls"}
+    style = {"marker": "o", **dots(method)}
     for place, values in enumerate(cells):
         if values:
             sd = np.std(values, ddof=1) if len(values) > 1 else 0
-            ax.errorbar(place + shift, np.mean(values), sd, fmt="o", ms=5, capsize=3, **style)
+            ax.errorbar(place + shift, np.mean(values), sd, ms=5, capsize=3, **style)
         else:
             ax.plot(place + shift, 0.04, "x", color=GREY, ms=5, transform=ax.get_xaxis_transform())
     n = sorted({len(values) for values in cells})
     n = "–".join(map(str, (n[0], n[-1])[: len(n)]))
-    ax.plot([], [], "o", label=f"{method}, n = {n}", **style)
+    ax.plot([], [], label=f"{method}, n = {n}", **style)

@@ -1,7 +1,7 @@
 """Figures 13 to 15 of the paper: images with perturbations that fool.
 
 Where a clean image is not kept, only the perturbation is drawn; see `examples`.  Each perturbation
-fills the scale of its colours; the number below it is its norm.
+fills the scale of its colours, blue for more ink and red for less; the number below it is its norm.
 """
 
 import matplotlib.pyplot as plt

@@ -4,7 +4,7 @@
     class gradients: rows of P by pull-backs                                         App. D.1
     loss gradient: lam(0) for lam(T) = soft(logits) - y, cross-entropy               Eq. (8)
 
-ART comes with the extra `test`; it wants images as rows.
+ART comes with the extra `book`; it wants images as rows.
 
 Letters: N width, K images, C classes; rows x (K, N), y (K, C) or (K,).
 """
@@ -25,7 +25,7 @@ try:
         from art.estimators.classification import ClassGradientsMixin, ClassifierMixin
 except ImportError as error:
     raise ImportError(
-        "snode.art_adapter needs the Adversarial Robustness Toolbox: pip install 'snode[test]'"
+        "snode.art_adapter needs the Adversarial Robustness Toolbox: pip install 'snode[book]'"
     ) from error
 
 CROSS_ENTROPY = Cost(mu2=1.0)

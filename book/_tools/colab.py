@@ -1,18 +1,16 @@
 """Put the cell that fetches the book where it is missing, as on Colab, into every executable page.
 
-python book/_tools/colab.py [--check]
+python book/_tools/colab.py
 
 It is hidden on the page, the same everywhere, and the first code cell of a page: in its text twin
 and in its notebook, whose outputs stay.  Where `snode` can be imported it does nothing at all.  The
 repository's address is that of `project.urls` in pyproject.toml; while there is none, the cell says
-so to whoever needs it.  Nothing is installed: Colab has NumPy, SciPy, Matplotlib and scikit-learn,
-in versions of its own, and pins would only make it restart.  --check changes nothing and fails if
-a page lacks the cell.
+so to whoever needs it.  Of the pins there only the Adversarial Robustness Toolbox is installed, and
+by itself: Colab has NumPy, SciPy, Matplotlib and scikit-learn, in versions of its own, and pins
+would only make it restart.
 """
 
-import argparse
 import re
-import sys
 import tomllib
 from pathlib import Path
 
@@ -21,6 +19,7 @@ import nbformat
 ROOT = Path(__file__).resolve().parents[2]
 PAGES, TEXTS = ROOT / "book", ROOT / "book" / "text"
 TAGS = ["remove-cell", "fetch-the-book"]
+TOOLBOX = "adversarial-robustness-toolbox=="
 CELL = """\
 from importlib.util import find_spec
 
@@ -31,6 +30,9 @@ if find_spec("snode") is None:  # as on Colab: fetch the book, and let Python fi
     assert repository, "snode is missing: open this page in a copy of the book, see its README"
     if not os.path.isdir("the-book"):
         subprocess.run(["git", "clone", "-q", "--depth=1", repository, "the-book"], check=True)
+    if find_spec("art") is None:  # the Adversarial Robustness Toolbox, which Colab lacks
+        pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
+        subprocess.run([*pip, "{toolbox}"], check=True)
     os.chdir("the-book/book")
     sys.path[:0] = [os.getcwd(), os.path.dirname(os.getcwd())]"""
 FIRST = re.compile(r"^```\{code-cell\}", re.M)
@@ -40,9 +42,10 @@ OLD = re.compile(
 
 
 def cell(project=ROOT / "pyproject.toml"):
-    """Return the cell's text, with the repository that the project names, if it does."""
-    urls = tomllib.loads(project.read_text(encoding="utf-8"))["project"].get("urls", {})
-    return CELL.format(repository=urls.get("Repository", ""))
+    """Return the cell's text, with the project's pin of the Toolbox, and its repository if any."""
+    named = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
+    (toolbox,) = (p for p in named["optional-dependencies"]["book"] if p.startswith(TOOLBOX))
+    return CELL.format(repository=named.get("urls", {}).get("Repository", ""), toolbox=toolbox)
 
 
 def in_text(text, source):
@@ -83,11 +86,7 @@ def lacking(source):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="only name the pages that lack it")
     changes = lacking(cell())
-    if parser.parse_args().check:
-        sys.exit(f"Run make notebooks: {', '.join(p.name for p in changes)}" if changes else 0)
     for path, text in changes.items():
         path.write_text(text, encoding="utf-8")
     if changes:

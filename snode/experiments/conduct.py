@@ -121,7 +121,7 @@ def prepare(profile, run, runs=None, backend="numpy"):
     if profile.clean:
         check_clean(code)
     if profile.toolbox_images and not available():
-        raise ImportError("the measurements need the Toolbox: pip install 'snode[test]'")
+        raise ImportError("the measurements need the Toolbox: pip install 'snode[book]'")
     if runs is None and profile.name == "smoke":
         runs = tempfile.mkdtemp(prefix="snode-")
         atexit.register(shutil.rmtree, runs, ignore_errors=True)

@@ -40,7 +40,7 @@ class Found(NamedTuple):
 
 
 def available():
-    """Tell whether the Toolbox is installed, a bool.  Source: extra `test`; trusts its input."""
+    """Tell whether the Toolbox is installed, a bool.  Source: extra `book`; trusts its input."""
     try:
         _adapter()
     except ImportError:

@@ -16,6 +16,8 @@ from statistics import median
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from snode.experiments.provenance import code_version, provenance
+
 WORK = "NCG iteration, tanh and l2"
 RELU, SMOOTH = "NCG iteration, ReLU and cross-entropy", "NCG iteration, Sobolev gradient"
 GOALS = [  # time of the first ÷ time of the second, and the largest value wished for
@@ -122,6 +124,7 @@ def result(raw):
     others = [case["extra_info"] for case in raw["benchmarks"]]
     return {
         "date": raw["datetime"][:10],
+        "provenance": provenance(code_version()),
         "machine": processor(raw) | {"load at the end": round(os.getloadavg()[0], 1)},
         "versions": {"python": platform.python_version()} | versions(),
         "timer": "CPU time of one core, one thread",

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import subprocess
 import sys
 
 import jupytext
@@ -17,6 +18,11 @@ import colab  # noqa: E402
 
 sys.path.pop(0)
 
+PIP = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
+NAMELESS = """\
+[project.optional-dependencies]
+book = ["matplotlib==3.0", "adversarial-robustness-toolbox==9.8.7"]
+"""
 PAGE = """\
 ---
 kernelspec:
@@ -57,11 +63,26 @@ def test_a_page_without_code_has_none():
     assert colab.in_text("# Words only\n", "x = 1") == "# Words only\n"
 
 
-def test_it_names_the_projects_repository(tmp_path):
-    (tmp_path / "p.toml").write_text('[project.urls]\nRepository = "https://github.com/a/b"\n')
-    assert '    repository = "https://github.com/a/b"\n' in colab.cell(tmp_path / "p.toml")
-    lines = [line for line in colab.CELL.splitlines() if line.strip()]
-    assert len(lines) <= 10
+def test_it_names_the_projects_repository_and_toolbox(tmp_path):
+    urls = '[project.urls]\nRepository = "https://github.com/a/b"\n'
+    (tmp_path / "p.toml").write_text(urls + NAMELESS)
+    cell = colab.cell(tmp_path / "p.toml")
+    assert '    repository = "https://github.com/a/b"\n' in cell
+    assert '[*pip, "adversarial-robustness-toolbox==9.8.7"]' in cell
+    assert len([line for line in cell.splitlines() if line.strip()]) <= 12
+
+
+def test_it_fetches_and_installs_where_the_package_is_missing(monkeypatch, tmp_path):
+    urls, called = '[project.urls]\nRepository = "https://github.com/a/b"\n', []
+    (tmp_path / "p.toml").write_text(urls + NAMELESS)
+    (tmp_path / "the-book" / "book").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(subprocess, "run", lambda command, check: called.append(command))
+    exec(colab.cell(tmp_path / "p.toml"), {})
+    assert called == [[*PIP, "adversarial-robustness-toolbox==9.8.7"]]
+    assert sys.path[:2] == [os.getcwd(), str(tmp_path / "the-book")]
 
 
 def test_it_does_nothing_where_the_package_is():
@@ -73,7 +94,7 @@ def test_it_does_nothing_where_the_package_is():
 
 def test_without_a_repository_it_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    (tmp_path / "p.toml").write_text("[project]\n")
+    (tmp_path / "p.toml").write_text(NAMELESS)
     with pytest.raises(AssertionError, match="a copy of the book, see its README"):
         exec(colab.cell(tmp_path / "p.toml"), {})
 

@@ -157,3 +157,14 @@ def test_the_board_counts_and_links(made, tmp_path):
         assert all(f"claims_list.html#claim-{c['number']}" in html for c in part)
     rows = board.Cells(found[21]).rows()
     assert len(rows) == 9 and rows[1][-1].startswith("−0.12 [")
+
+
+def test_the_picture_marks_each_verdict(made, tmp_path):
+    board, found = book("board"), claims.verdicts(tmp_path)
+    parts = {"first": [1, 21, 63], "last": [64]}
+    (ax,) = board.picture(parts, found).axes
+    words = [{found[n].word for n in numbers} for numbers in parts.values()]
+    shown = sorted(text.get_text() for text in ax.texts if text.get_text())
+    assert shown == sorted(board.MARKS[word] for of in words for word in of)
+    assert sum(bar.get_width() for bar in ax.patches) == 4
+    assert len(ax.get_legend_handles_labels()[1]) == len(set.union(*words))
