@@ -60,7 +60,7 @@ class Where(NamedTuple):
 
     def results(self, choices):
         """Return the results of one network that are there, a list in the order of the seeds."""
-        return list(load_results(self.folder, self.profile, self.seeds, **choices).found.values())
+        return list(load_results(*self, **choices).values())
 
     def cell(self, method, network):
         """Return the results of one cell of Table 2, named by its row and its column."""
@@ -73,6 +73,9 @@ class Where(NamedTuple):
             if all(self.results(choices) for choices in chosen.values()):
                 return chosen, epochs
         return SOLVERS, EQUAL_EPOCHS[0]
+
+
+PAPER = Where()
 
 
 def number(result, *path):
@@ -98,12 +101,12 @@ def numbers(results, *path):
     return [value for value in found if not np.any(np.isnan(value))]
 
 
-def presence(folder=DATA, profile="paper", seeds=SEEDS, cells=TABLE_2):
+def presence(where=PAPER, cells=TABLE_2):
     """Say in one line which results are there: "seeds 0, 1 of 5; 14 of 20 cells; 28 of 100 runs".
 
     Parameters
     ----------
-    folder, profile, seeds : as in `Where`
+    where : Where
     cells : list of (str, str), or dict of str to dict
         Pairs of a method and a network, or names with choices, such as SOLVERS.
 
@@ -112,13 +115,13 @@ def presence(folder=DATA, profile="paper", seeds=SEEDS, cells=TABLE_2):
     str
     """
     grid = cells if isinstance(cells, dict) else {c: METHODS[c[0]] | NETWORKS[c[1]] for c in cells}
-    found = [load_results(folder, profile, seeds, **choices).found for choices in grid.values()]
+    found = [load_results(*where, **choices) for choices in grid.values()]
     there = sorted(set().union(*found))
     which = ("seed " if len(there) == 1 else "seeds ") + ", ".join(map(str, there))
     return "; ".join(
         (
-            f"{which if there else 'no seed'} of {len(seeds)}",
+            f"{which if there else 'no seed'} of {len(where.seeds)}",
             f"{sum(bool(f) for f in found)} of {len(grid)} cells",
-            f"{sum(len(f) for f in found)} of {len(grid) * len(seeds)} runs",
+            f"{sum(len(f) for f in found)} of {len(grid) * len(where.seeds)} runs",
         )
     )

@@ -1,8 +1,8 @@
 """What the paper does not say: each silent choice, its source, and what it does to the accuracy.
 
-The runs are those of workflow/choices.yaml, read as the Snakefile reads them: the product of an
-entry's lists, on top of the profile's defaults.  A run is compared, seed by seed, with the run
-that has the same network and method and otherwise the defaults.
+The runs are those of workflow/choices.yaml: the product of an entry's lists, on top of the
+profile's defaults.  A run is compared, seed by seed, with the run that has the same network and
+method and otherwise the defaults.
 """
 
 from itertools import product
@@ -26,7 +26,7 @@ WORDS = {
     "one seed": "a difference, but one seed never decides",
     "better": f"in every seed, two or more, by more than {MARGIN} points",
     "worse": f"in every seed, two or more, by more than {MARGIN} points",
-    "no matter": f"in every seed, two or more, within {MARGIN} points",
+    "no difference": f"in every seed, two or more, within {MARGIN} points",
     "undecided": "the seeds disagree",
 }
 SAID = {"tanh": "tanh", "relu": "ReLU", "l2": "ℓ²", "ce": "CE"}
@@ -83,9 +83,8 @@ class Sweep(NamedTuple):
 def sweep(name="choices.yaml"):
     """Read a file of the workflow, a Sweep."""
     content = yaml.safe_load((WORKFLOW / name).read_text(encoding="utf-8"))
-    entries = {}
-    for entry, grid in content["entries"].items():
-        entries[entry] = [dict(zip(grid, values)) for values in product(*grid.values())]
+    profile, grids = PROFILES[content["profile"]], content["entries"].items()
+    entries = {entry: [choices for _, choices in profile.grid(axes)] for entry, axes in grids}
     return Sweep(content["profile"], content["seeds"], content["only"], entries)
 
 
@@ -120,7 +119,7 @@ class Choice(NamedTuple):
         readings = {
             "better": lambda v: v > MARGIN,
             "worse": lambda v: v < -MARGIN,
-            "no matter": lambda v: abs(v) <= MARGIN,
+            "no difference": lambda v: abs(v) <= MARGIN,
         }
         said = [word for word, holds in readings.items() if unanimous(points, holds)[0] == 0]
         return said[0] if said else "undecided"
@@ -191,7 +190,7 @@ def ablation(folder=DATA, name="choices.yaml"):
 
 def _accuracy(folder, plan, choices):
     """Return the percentage of test images read rightly after the last epoch, by seed."""
-    found = load_results(folder, plan.profile, plan.seeds, **choices).found
+    found = load_results(folder, plan.profile, plan.seeds, **choices)
     return {s: 100 * r.content["epochs"][-1]["test_accuracy"] for s, r in found.items()}
 
 
@@ -205,9 +204,9 @@ def table(choices):
     return Lines(("choice", "accuracy [%]", "seeds", "difference", ""), rows)
 
 
-def sources(profile="paper"):
-    """Return the silent choices as Lines: paper, prototype, and the value that a profile has."""
-    defaults = PROFILES[profile].defaults
+def sources():
+    """Return the silent choices as Lines: paper, prototype, and our value, the profile paper's."""
+    defaults = PROFILES["paper"].defaults
     rows = [(said, *who, str(getattr(defaults, k))) for k, (said, *who) in SOURCES.items()]
     return Lines(("choice", "the paper", "the prototype", "this book"), rows)
 

@@ -40,8 +40,9 @@ class Verdict:
 
 
 class Outcome(NamedTuple):
-    """One cell: name, word (shown, false, undecided, missing), mean, limits, seeds; the paper's.
+    """One cell: name, word, mean, limits, seeds; the paper's.
 
+    The word is shown, false, undecided, single (one seed, which decides nothing) or missing;
     `paper` has the mean and the limits of the same difference of printed numbers, where there are
     such.
     """
@@ -69,7 +70,7 @@ class Printed(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """agrees, differs, undecided or not run yet; the (corrected) p if there is a test; a reason."""
+    """agrees, differs, undecided, not judged, not run yet; the corrected p of a test; a reason."""
 
     word: str
     p: float | None

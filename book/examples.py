@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from cells import DATA, PLAIN, SEEDS, Where
+from cells import DATA, PAPER, PLAIN
 
 from snode.data import SHAPES
 from snode.experiments.runs import Run
@@ -72,12 +72,12 @@ def _kept(folder, run):
     return Path(folder) / f"images-{run.dataset}.npz"
 
 
-def keep_images(folder=DATA, profile="paper", seeds=SEEDS):
+def keep_images(where=PAPER):
     """Keep the clean images of Figures 13 to 15 beside the results; the data set must be there.
 
     Parameters
     ----------
-    folder, profile, seeds : as in `cells.Where`
+    where : cells.Where
 
     Returns
     -------
@@ -89,7 +89,6 @@ def keep_images(folder=DATA, profile="paper", seeds=SEEDS):
     ValueError
         If they are more than MOST.
     """
-    where = Where(folder, profile, tuple(seeds))
     results = [r for cell in FIGURE_13 + FIGURES_14_15 for r in where.cell(*cell)]
     index = sorted({k for r in results for k in r.arrays.get("attacks_examples", ())})
     if len(index) > MOST:
@@ -97,7 +96,7 @@ def keep_images(folder=DATA, profile="paper", seeds=SEEDS):
     if index:
         run = Run(**results[0].content["run"])
         x = run.data().test.x[:, index].astype(np.float16)
-        write_arrays(_kept(folder, run), {"index": np.array(index), "x": x})
+        write_arrays(_kept(where.folder, run), {"index": np.array(index), "x": x})
     return len(index)
 
 

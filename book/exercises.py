@@ -92,16 +92,10 @@ def time_needed(title, body):
     return round(count * UNITS[unit])
 
 
-def exercises(folder=TEXTS):
-    """Return the exercises of all pages, a list in the pages' order.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the text twins.
-    """
+def exercises():
+    """Return the exercises of all pages, a list in the pages' order."""
     found = []
-    for path in sorted(folder.glob("*.md")):
+    for path in sorted(TEXTS.glob("*.md")):
         text = path.read_text(encoding="utf-8")
         chapter = re.search(r"^# (.*)", text, re.M)[1]
         for match in EXERCISE.finditer(text):

@@ -1,16 +1,17 @@
 """Figures 2, 3, 4 and 6 to 10 of the paper and |x(t)|, drawn from the results that are there.
 
-Each function takes a folder of results, the name of a profile and the seeds wanted, and returns
-`curves.Drawn`.  Curves are means over the seeds, bands one standard deviation (ddof 1).
+Each function takes a `cells.Where` and returns `curves.Drawn`.  Curves are means over the
+seeds, bands one standard deviation (ddof 1).
 """
 
 from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
-from cells import DATA, METHODS, NETWORKS, PLAIN, SEEDS, Where, numbers, printed
+from cells import METHODS, NETWORKS, PAPER, PLAIN, Where, numbers, printed
 from curves import BLUE, NOISE, OF_METHOD, RED, Drawn, curve, empty, legend, mean, same_scale
 
+FOUR = Where(seeds=tuple(range(4)))  # of Fig. 6
 OF_SOLVER = {"Euler": {"color": BLUE}, "ODE45": {"color": RED}}
 OF_ACTIVATION = {"ReLU": {"color": RED}, "tanh": {"color": BLUE}}
 ESTIMATED, MEASURED, ERROR = "propagation_predicted", "propagation_measured", "propagation_error"
@@ -22,7 +23,7 @@ LABELS = {
 }
 
 
-def figure_2(folder=DATA, profile="paper", seeds=SEEDS):
+def figure_2(where=PAPER):
     """Draw Figure 2: accuracy after each epoch, Euler against ODE45, and Table 1 at its end.
 
     Returns
@@ -30,7 +31,7 @@ def figure_2(folder=DATA, profile="paper", seeds=SEEDS):
     Drawn
         Numbers: accuracy after the last epoch in percent, by solver and part of the data.
     """
-    where, table, found = Where(folder, profile, tuple(seeds)), printed()["table1"], {}
+    table, found = printed()["table1"], {}
     figure, (solvers, epochs) = plt.figure(figsize=(6.4, 3.6)), where.solvers()
     for split, (name, part) in enumerate(zip(("train", "test"), figure.subfigures(1, 2))):
         ax = part.subplots()
@@ -64,7 +65,7 @@ def _each_network(where, draw, xlabel, ylabel):
     return figure
 
 
-def figure_3(folder=DATA, profile="paper", seeds=SEEDS):
+def figure_3(where=PAPER):
     """Draw Figure 3: accuracy under growing noise.
 
     Returns
@@ -80,11 +81,10 @@ def figure_3(folder=DATA, profile="paper", seeds=SEEDS):
         curve(ax, levels, runs, method, **OF_METHOD[method])
         found[method, network] = mean(runs)
 
-    where = Where(folder, profile, tuple(seeds))
     return Drawn(_each_network(where, draw, NOISE, "accuracy [%]"), found)
 
 
-def figure_state(folder=DATA, profile="paper", seeds=SEEDS):
+def figure_state(where=PAPER):
     """Draw |x(t)|, averaged over the test images, along the depth.
 
     Returns
@@ -99,7 +99,6 @@ def figure_state(folder=DATA, profile="paper", seeds=SEEDS):
         curve(ax, times, runs, method, **OF_METHOD[method])
         found[method, network] = mean([max(run) for run in runs])
 
-    where = Where(folder, profile, tuple(seeds))
     return Drawn(_each_network(where, draw, "depth t", "mean ‖x(t)‖"), found)
 
 
@@ -145,7 +144,7 @@ def _arrays(results, name, times):
     return runs, results[0].arrays[times] if results else []
 
 
-def figure_4(folder=DATA, profile="paper", seeds=SEEDS):
+def figure_4(where=PAPER):
     """Draw Figure 4: estimated and measured perturbations, squared loss, SGD above NCG.
 
     Returns
@@ -154,22 +153,22 @@ def figure_4(folder=DATA, profile="paper", seeds=SEEDS):
         Numbers: means over the images of the perturbation over |x|, at t = T.
     """
     panels = [[(family, array) for array in (ESTIMATED, MEASURED)] for family in ("SGD", "NCG")]
-    return _along_depth(Where(folder, profile, tuple(seeds)), "ℓ²", (6.4, 7.6), panels)
+    return _along_depth(where, "ℓ²", (6.4, 7.6), panels)
 
 
-def figure_7(folder=DATA, profile="paper", seeds=SEEDS):
+def figure_7(where=PAPER):
     """Draw Figure 7: as the first row of Figure 4, cross-entropy."""
-    where, panels = Where(folder, profile, tuple(seeds)), [[("SGD", ESTIMATED), ("SGD", MEASURED)]]
+    panels = [[("SGD", ESTIMATED), ("SGD", MEASURED)]]
     return _along_depth(where, "CE", (6.4, 3.6), panels)
 
 
-def figure_8(folder=DATA, profile="paper", seeds=SEEDS):
+def figure_8(where=PAPER):
     """Draw Figure 8: as the second row of Figure 4, cross-entropy."""
-    where, panels = Where(folder, profile, tuple(seeds)), [[("NCG", ESTIMATED), ("NCG", MEASURED)]]
+    panels = [[("NCG", ESTIMATED), ("NCG", MEASURED)]]
     return _along_depth(where, "CE", (6.4, 3.8), panels)
 
 
-def figure_9(folder=DATA, profile="paper", seeds=SEEDS):
+def figure_9(where=PAPER):
     """Draw Figure 9: relative error of the estimate, cross-entropy, SGD beside NCG.
 
     Returns
@@ -177,17 +176,17 @@ def figure_9(folder=DATA, profile="paper", seeds=SEEDS):
     Drawn
         Numbers: means over the images of |xi - delta| / |xi|, at t = T.
     """
-    where, panels = Where(folder, profile, tuple(seeds)), [[("SGD", ERROR), ("NCG", ERROR)]]
+    panels = [[("SGD", ERROR), ("NCG", ERROR)]]
     return _along_depth(where, "CE", (6.4, 3.8), panels)
 
 
-def figure_10(folder=DATA, profile="paper", seeds=SEEDS):
+def figure_10(where=PAPER):
     """Draw Figure 10: as Figure 9, squared loss."""
-    where, panels = Where(folder, profile, tuple(seeds)), [[("SGD", ERROR), ("NCG", ERROR)]]
+    panels = [[("SGD", ERROR), ("NCG", ERROR)]]
     return _along_depth(where, "ℓ²", (6.4, 3.8), panels)
 
 
-def figure_6(folder=DATA, profile="paper", seeds=range(4)):
+def figure_6(where=FOUR):
     """Draw Figure 6: |W(t)|_F of every run by itself, tanh and squared loss.
 
     Returns
@@ -195,7 +194,7 @@ def figure_6(folder=DATA, profile="paper", seeds=range(4)):
     Drawn
         Numbers: total variation of |W(t)|_F, mean over the seeds, for each method.
     """
-    where, found = Where(folder, profile, tuple(seeds)), {}
+    found = {}
     figure, axes = plt.subplots(1, 3, figsize=(6.4, 3))
     for ax, method in zip(axes, PLAIN, strict=True):
         results = where.cell(method, "tanh, ℓ²")

@@ -1,7 +1,7 @@
 """Figures 5 and 12 of the paper and the shape of perturbations, drawn from the results there are.
 
-Each function takes a folder of results, the name of a profile and the seeds wanted, and returns
-`curves.Drawn`.  Only correctly classified images are attacked; shares are of them.
+Each function takes a `cells.Where` and returns `curves.Drawn`.  Only correctly classified images
+are attacked; shares are of them.
 
 PGD and the single step are tried in balls of the radii that the profile names, so their curves
 have points at these radii only; Algorithm 2 has one at every 0.05.  Nine targets are tried on the
@@ -10,7 +10,7 @@ first images only (1000 in the profile paper).
 
 import matplotlib.pyplot as plt
 import numpy as np
-from cells import DATA, METHODS, NETWORKS, PLAIN, SEEDS, TABLE_2, Where, numbers, printed
+from cells import METHODS, NETWORKS, PAPER, PLAIN, TABLE_2, numbers, printed
 from curves import (
     BLUE,
     GREEN,
@@ -57,7 +57,7 @@ def _at_visible(results, attack):
     return mean([100 * run[NORMS.index(visible)] for run in runs])
 
 
-def figure_5(folder=DATA, profile="paper", seeds=SEEDS):
+def figure_5(where=PAPER):
     """Draw Figure 5: share of images fooled within a norm, by Algorithm 2 and by PGD.
 
     Returns
@@ -65,7 +65,7 @@ def figure_5(folder=DATA, profile="paper", seeds=SEEDS):
     Drawn
         Numbers: percent fooled within 0.5, by method with network, and attack.
     """
-    where, found = Where(folder, profile, tuple(seeds)), {}
+    found = {}
     figure = plt.figure(figsize=(6.4, 7.4))
     parts = figure.subfigures(2, 2).flat
     for part, method in zip(parts, PLAIN):
@@ -74,7 +74,7 @@ def figure_5(folder=DATA, profile="paper", seeds=SEEDS):
             results = where.cell(method, network)
             for attack, ls in (("own", "-"), ("PGD 0.06", "--")):
                 label = network if attack == "own" else "_same runs"
-                curve(ax, *_susceptible(results, attack, profile), label, **style, ls=ls)
+                curve(ax, *_susceptible(results, attack, where.profile), label, **style, ls=ls)
                 found[f"{method}, {network}", attack] = _at_visible(results, attack)
         _percent(ax, method)
         legend(ax, part)
@@ -95,7 +95,7 @@ def _percent(ax, title):
     ax.set(title=title, xlabel=NORM, ylabel="fooled [%]", xlim=(0, 1), ylim=(0, 100))
 
 
-def figure_12(folder=DATA, profile="paper", seeds=SEEDS):
+def figure_12(where=PAPER):
     """Draw Figure 12: five attacks, a column for each method and a row for each network.
 
     Returns
@@ -103,14 +103,14 @@ def figure_12(folder=DATA, profile="paper", seeds=SEEDS):
     Drawn
         Numbers: percent fooled within 0.5, by method with network, and attack.
     """
-    where, found = Where(folder, profile, tuple(seeds)), {}
+    found = {}
     figure, axes = plt.subplots(4, 3, figsize=(6.4, 8.6), sharex=True, sharey=True)
     for row, network in zip(axes, NETWORKS, strict=True):
         for ax, method in zip(row, PLAIN, strict=True):
             results = where.cell(method, network)
             for attack, (_, style) in ATTACKS.items():
                 if results:
-                    curve(ax, *_susceptible(results, attack, profile), attack, **style)
+                    curve(ax, *_susceptible(results, attack, where.profile), attack, **style)
                 found[f"{method}, {network}", attack] = _at_visible(results, attack)
             _percent(ax, f"{method}; {network}")
             ax.title.set_fontsize(9)
@@ -127,27 +127,21 @@ def _note(ax, text):
     ax.text(0.97, 0.04, text, transform=ax.transAxes, color=GREY, fontsize=9, ha="right")
 
 
-def figure_shape(folder=DATA, profile="paper", seeds=SEEDS, attack="own"):
-    """Draw how far the perturbations sit on single pixels: largest change, and pixels used.
-
-    Parameters
-    ----------
-    folder, profile, seeds : as everywhere
-    attack : str
-        own, pgd, pgd-long or one-step.
+def figure_shape(where=PAPER):
+    """Draw how far Algorithm 2's perturbations sit on single pixels: largest change, pixels used.
 
     Returns
     -------
     Drawn
         Numbers: mean of the largest change over the norm, by method and network.
     """
-    where, found = Where(folder, profile, tuple(seeds)), {}
+    found = {}
     results = {cell: where.cell(*cell) for cell in TABLE_2}
     figure, axes = plt.subplots(2, 1, figsize=(6.4, 5.2), sharex=True)
     labels = {"peak": "largest change / norm", "participation": "participating pixels"}
     for ax, (part, label) in zip(axes, labels.items(), strict=True):
         for shift, method in enumerate(METHODS):
-            cells = {n: numbers(results[method, n], "attacks", attack, part) for n in NETWORKS}
+            cells = {n: numbers(results[method, n], "attacks", "own", part) for n in NETWORKS}
             _dots(ax, list(cells.values()), 0.15 * (shift - 2), method)
             found |= {(f"{method}, {n}", part): mean(values) for n, values in cells.items()}
         ax.set(ylabel=label, ylim=(0, None))

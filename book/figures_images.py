@@ -6,7 +6,7 @@ fills the scale of its colours, blue for more ink and red for less; the number b
 
 import matplotlib.pyplot as plt
 import numpy as np
-from cells import DATA, PLAIN, SEEDS, Where, numbers
+from cells import PAPER, PLAIN, numbers
 from curves import GREY, MISSING, Drawn, mean
 from examples import ATTACKS, FIGURE_13, FIGURES_14_15, examples
 from plots import show_digits, show_signed
@@ -16,7 +16,7 @@ from snode.data import SHAPES
 PAIR = ("own", "pgd")  # attacks of Fig. 13
 
 
-def figure_13(folder=DATA, profile="paper", seeds=SEEDS):
+def figure_13(where=PAPER):
     """Draw Figure 13: one image that networks of every training fall for, tanh and cross-entropy.
 
     Of the images that all the networks keep as an example, it is the one with most similar norms.
@@ -26,7 +26,7 @@ def figure_13(folder=DATA, profile="paper", seeds=SEEDS):
     Drawn
         Numbers: norms of what is added, by method and attack.
     """
-    where, columns = Where(folder, profile, tuple(seeds)), [(m, a) for m in PLAIN for a in PAIR]
+    columns = [(m, a) for m in PLAIN for a in PAIR]
     kept = {cell[0]: _first(where, cell) for cell in FIGURE_13}
     k = _most_similar([found for found in kept.values() if found])
     here = {(m, a): kept[m][k] if kept[m] and k is not None else None for m, a in columns}
@@ -117,7 +117,7 @@ def _attacked(where, cell):
     return Drawn(figure, found)
 
 
-def figure_14(folder=DATA, profile="paper", seeds=SEEDS):
+def figure_14(where=PAPER):
     """Draw Figure 14: examples of attacks on one network trained by SGD, ReLU and squared loss.
 
     The Toolbox's attack is missing: its perturbations are not kept.
@@ -127,9 +127,9 @@ def figure_14(folder=DATA, profile="paper", seeds=SEEDS):
     Drawn
         Numbers: median norm over the images, mean over the seeds, by attack.
     """
-    return _attacked(Where(folder, profile, tuple(seeds)), FIGURES_14_15[0])
+    return _attacked(where, FIGURES_14_15[0])
 
 
-def figure_15(folder=DATA, profile="paper", seeds=SEEDS):
+def figure_15(where=PAPER):
     """Draw Figure 15: as Figure 14, trained by NCG with the Sobolev gradient."""
-    return _attacked(Where(folder, profile, tuple(seeds)), FIGURES_14_15[1])
+    return _attacked(where, FIGURES_14_15[1])

@@ -128,10 +128,10 @@ def nine_over_moving(result):
     return nine / (moving / CLASSES)
 
 
-def foretold_gap(result):
-    """Return the largest difference of measured and foretold accuracy over the noise levels."""
-    measured, foretold = (cells.number(result, "noise", k) for k in ("measured", "accuracy"))
-    return 100 * float(np.abs(measured - foretold).max())
+def predicted_gap(result):
+    """Return the largest difference of measured and predicted accuracy over the noise levels."""
+    measured, predicted = (cells.number(result, "noise", k) for k in ("measured", "accuracy"))
+    return 100 * float(np.abs(measured - predicted).max())
 
 
 def rising(result):
@@ -140,9 +140,9 @@ def rising(result):
 
 
 def miss(result):
-    """Return the median of |true - foretold| / foretold decrease over the logged iterations."""
-    E, true, foretold = (result.arrays[f"iterations_{k}"] for k in ("E", "true", "predicted"))
-    return float(np.median(np.abs(true - foretold) / np.abs(E - foretold)))
+    """Return the median of |true - predicted| / predicted decrease over the logged iterations."""
+    E, true, predicted = (result.arrays[f"iterations_{k}"] for k in ("E", "true", "predicted"))
+    return float(np.median(np.abs(true - predicted) / np.abs(E - predicted)))
 
 
 def number(*path):
@@ -167,7 +167,7 @@ MEASURES = {
     "test gain by the other solver": lambda r: (other(r) - accuracy(r))[1],
     "R": R,
     "fall": lambda r: accuracy(r)[1] - R(r),
-    "largest gap of foretold accuracy": foretold_gap,
+    "largest gap of predicted accuracy": predicted_gap,
     "largest error over depth": lambda r: float(np.nanmax(r.arrays["propagation_error"])),
     "largest error over noise levels": lambda r: float(
         cells.number(r, "propagation", "error").max()
@@ -201,5 +201,5 @@ MEASURES = {
     "peak of PGD's perturbations": number("attacks", "pgd", "peak"),
     "peak of one step's perturbations": number("attacks", "one-step", "peak"),
     "share of rising steps": rising,
-    "median miss of the foretold decrease": miss,
+    "median miss of the predicted decrease": miss,
 }

@@ -15,11 +15,12 @@ from typing import NamedTuple
 import numpy as np
 
 from snode.gradient_attacks import LOSSES, pgd
-from snode.linearise import jacobian_rows, nonzero, norms, rows_of
+from snode.linearise import divisor, jacobian_rows, norms, rows_of
 from snode.perturbed import infer
 
 BOX = (-1.0, 0.0)
 MARGIN = 1e-3  # of the outputs: enough for float32
+RATE = 0.02  # of Adam's steps
 
 
 class Found(NamedTuple):
@@ -47,7 +48,7 @@ class Found(NamedTuple):
         return cls(x0, np.full(x0.shape[1], np.inf))
 
 
-def nearest(x0, x, d, g, box=BOX):
+def nearest(x0, x, d, g):
     """Return the points of the box nearest to x0 with <d, x' - x> >= g, and their distances.
 
     They are clip(x0 + tau d) with the least tau >= 0 that does it.  Pixels reach the border of the
@@ -59,14 +60,13 @@ def nearest(x0, x, d, g, box=BOX):
         Points of the box.
     d, g : numpy.ndarray (..., N, K), (..., K)
         Half-spaces.
-    box : (float, float)
 
     Returns
     -------
     (numpy.ndarray (..., N, K), numpy.ndarray (..., K))
         Where no point of the box will do: x, and an infinite distance.
     """
-    room = np.where(d > 0, box[1], box[0]) - x0
+    room = np.where(d > 0, BOX[1], BOX[0]) - x0
     stops = np.where(d == 0, np.inf, room / np.where(d == 0, 1, d))
     order = stops.argsort(axis=-2)
     stops, gain, square = (np.take_along_axis(a, order, -2) for a in (stops, d * room, d * d))
@@ -78,20 +78,18 @@ def nearest(x0, x, d, g, box=BOX):
     first = reached.argmax(axis=-2)[..., None, :]
     tau = np.maximum(np.take_along_axis(taus, first, -2), 0)
     possible = reached.any(axis=-2)
-    points = np.where(possible[..., None, :], (x0 + tau * d).clip(*box), x)
+    points = np.where(possible[..., None, :], (x0 + tau * d).clip(*BOX), x)
     return points, np.where(possible, norms(points - x0), np.inf)
 
 
-def _downhill(x, d, g, box):
+def _downhill(x, d, g):
     """Return d / |d| on the pixels that it can move, and g / |d|, infinite for d = 0."""
-    d = np.where(x == np.where(d > 0, box[1], box[0]), 0, d)
+    d = np.where(x == np.where(d > 0, BOX[1], BOX[0]), 0, d)
     length = norms(d)
-    return d / nonzero(length)[..., None, :], np.where(length > 0, g / nonzero(length), np.inf)
+    return d / divisor(length)[..., None, :], np.where(length > 0, g / divisor(length), np.inf)
 
 
-def in_the_box(
-    flow, weights, x0, steps=20, cap=0.25, anchored=False, margin=MARGIN, box=BOX, classes=10
-):
+def in_the_box(flow, weights, x0, steps=20, cap=0.25, anchored=False, margin=MARGIN, classes=10):
     """Linearise, go to the nearest point of the box that looks like another class, and again.
 
     Where the linear model sees no such point in the whole box, a step goes downhill.
@@ -103,7 +101,7 @@ def in_the_box(
         Their number and greatest length, m.
     anchored : bool
         Nearest to x, as DeepFool; or to x0, which corrects earlier steps and never stops.
-    box, classes : (float, float), int
+    classes : int
 
     Returns
     -------
@@ -118,17 +116,17 @@ def in_the_box(
         found = found.keep(x, x0, fooled)
         P = jacobian_rows(flow, weights, path, classes)
         d, g = P - rows_of(P, j), z[j, k] - z + margin
-        points, lengths = nearest(x0 if anchored else x, x, d, g, box)
-        steepest, rest = _downhill(x, d, g, box)
+        points, lengths = nearest(x0 if anchored else x, x, d, g)
+        steepest, rest = _downhill(x, d, g)
         possible = np.isfinite(lengths).any(axis=0)
         aim = rows_of(points, lengths.argmin(axis=0)) - x
         change = np.where(possible, aim, cap * rows_of(steepest, rest.argmin(axis=0)))
-        x = x + np.minimum(1, cap / nonzero(norms(change))) * change
-        x = x.clip(*box).astype(x0.dtype)
+        x = x + np.minimum(1, cap / divisor(norms(change))) * change
+        x = x.clip(*BOX).astype(x0.dtype)
     return found
 
 
-def carlini_wagner(flow, weights, x0, searches=4, steps=60, rate=0.02, box=BOX, classes=10):
+def carlini_wagner(flow, weights, x0, searches=4, steps=60, classes=10):
     """Minimise |x - x0|^2 + c max(z_j - z_i + m, 0) by Adam; search for the weight c.
 
     Source: Carlini and Wagner 2017, but clipping to the box in place of their change of variables,
@@ -137,9 +135,9 @@ def carlini_wagner(flow, weights, x0, searches=4, steps=60, rate=0.02, box=BOX, 
     Parameters
     ----------
     flow, weights, x0 : Euler or RK45, Weights, numpy.ndarray (N, K)
-    searches, steps, rate : int, int, float
-        Values of c for each image, steps of Adam for each of them, their length.
-    box, classes : (float, float), int
+    searches, steps : int
+        Values of c for each image, steps of Adam for each of them.
+    classes : int
 
     Returns
     -------
@@ -160,22 +158,21 @@ def carlini_wagner(flow, weights, x0, searches=4, steps=60, rate=0.02, box=BOX, 
             G = 2 * (x - x0) - c * (gap > -MARGIN) * pull
             m, v = 0.9 * m + 0.1 * G, 0.999 * v + 0.001 * G * G
             step = m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
-            x = (x - rate * step).clip(*box).astype(x0.dtype)
+            x = (x - RATE * step).clip(*BOX).astype(x0.dtype)
         low, high = np.where(won, low, c), np.where(won, c, high)
         c = np.where(np.isinf(high), 10 * c, (low + np.minimum(high, 1e9)) / 2)
     return found
 
 
-def shrinking_pgd(flow, weights, x0, radii, iterations=25, loss="margin", box=BOX, classes=10):
-    """Run PGD in the largest ball, and in the next smaller one where it succeeds.
+def shrinking_pgd(flow, weights, x0, radii, classes=10):
+    """Run PGD on the margin loss in the largest ball, and in the next smaller one if it succeeds.
 
     Parameters
     ----------
     flow, weights, x0 : Euler or RK45, Weights, numpy.ndarray (N, K)
     radii : sequence of float
-        Steps are a fifth of them.
-    iterations, loss, box, classes : int, str or Cost, (float, float), int
-        As for `snode.gradient_attacks.pgd`.
+        25 steps, each a fifth of the radius.
+    classes : int
 
     Returns
     -------
@@ -183,7 +180,7 @@ def shrinking_pgd(flow, weights, x0, radii, iterations=25, loss="margin", box=BO
     """
     found, left = Found.nothing(x0), np.arange(x0.shape[1])
     for r in sorted(radii, reverse=True):
-        settings = {"radius": r, "step": r / 5, "iterations": iterations, "loss": loss, "box": box}
+        settings = {"radius": r, "step": r / 5, "iterations": 25, "loss": "margin", "box": BOX}
         got = pgd(flow, weights, np.ascontiguousarray(x0[:, left]), classes, **settings)
         x, fooled = x0.copy(), np.zeros(x0.shape[1], bool)
         x[:, left], fooled[left] = got.x, got.success

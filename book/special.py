@@ -8,7 +8,7 @@ from collections import defaultdict
 from itertools import combinations, product
 
 import numpy as np
-from cells import SEEDS, stored
+from cells import SEEDS, Where, stored
 from contrasts import name, outcome, points, runs, values
 from evidence import Outcome
 
@@ -39,7 +39,7 @@ def printed(claim, folder, profile):
     import tables  # it draws on the same statistics; the other claims do not need it
 
     words = {"agrees": "shown", "differs": "false", "not run yet": "missing"}
-    every = getattr(tables, claim["table"])(folder, profile).cells
+    every = getattr(tables, claim["table"])(Where(folder, profile)).cells
     rows = []
     for cell in every:
         if cell.verdict.word != "not judged":

@@ -11,9 +11,10 @@ import functools
 import re
 import sys
 import warnings
-from numbers import Integral
 
 import numpy as np
+
+from snode.scalars import check_seed
 
 BACKENDS = ("numpy", "cupy", "auto")
 ON_THE_CPU = "To run on the CPU instead, choose the backend 'numpy'."
@@ -131,8 +132,7 @@ def generator(seed):
 
     Source: this package.  Raises ValueError unless the seed is a non-negative int.
     """
-    if isinstance(seed, bool) or not (isinstance(seed, Integral) and seed >= 0):
-        raise ValueError(f"seed: expected a non-negative integer, got {seed!r}")
+    check_seed(seed)
     return np.random.default_rng(int(seed))
 
 
@@ -223,7 +223,7 @@ def backend(name="numpy"):
     Returns
     -------
     module
-        numpy or cupy (scalar type: module).
+        numpy or cupy.
 
     Raises
     ------

@@ -20,7 +20,7 @@ from snode.perturbed import check_images
 
 try:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # ART warns that it finds no PyTorch
+        warnings.simplefilter("ignore")  # ART finds no PyTorch, its tqdm no widgets of a notebook
         from art.estimators import BaseEstimator, LossGradientsMixin
         from art.estimators.classification import ClassGradientsMixin, ClassifierMixin
 except ImportError as error:

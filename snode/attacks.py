@@ -22,7 +22,7 @@ from numbers import Real
 import numpy as np
 
 from snode.arrays import array_module, to_device, to_numpy
-from snode.linearise import jacobian_rows, least_norms, nonzero, rows_of, unit
+from snode.linearise import divisor, jacobian_rows, least_norms, rows_of, unit
 from snode.perturbed import (
     Attacked,
     check_images,
@@ -214,7 +214,7 @@ def _step(flow, weights, path, i, j, classes, rule):
     direction, length = unit(direction)
     size = xp.full_like(gap, rule.step)
     if rule.cap:
-        size = xp.minimum(size, abs(gap) / nonzero(length))
+        size = xp.minimum(size, abs(gap) / divisor(length))
     return xp.where(gap < 0, -size, size) * direction
 
 

@@ -22,7 +22,7 @@ from snode.arrays import generator
 
 SHAPES = {"digits": (8, 8)}
 SHAPES |= {f"{name}{side}": (side, side) for name in ("mnist", "fashion") for side in (14, 28)}
-INPUT_RANGES = ((0.0, -1.0), (0.0, 1.0))
+INPUT_RANGES = {"0to-1": (0.0, -1.0), "0to1": (0.0, 1.0)}  # (paper, ink)
 DTYPES = (np.dtype("float32"), np.dtype("float64"))
 FILTERS = {"triangle": np.array([1, 3, 3, 1]) / 8, "mean": np.array([1, 1]) / 2}
 CLASSES = 10
@@ -109,7 +109,8 @@ def load(name, input_range=(0.0, -1.0), resample="triangle", dtype=np.float32):
     """
     if name not in SHAPES:
         raise ValueError(f"name: expected one of {', '.join(SHAPES)}, got {name!r}")
-    if not isinstance(input_range, (tuple, list)) or tuple(input_range) not in INPUT_RANGES:
+    ranges = INPUT_RANGES.values()
+    if not isinstance(input_range, (tuple, list)) or tuple(input_range) not in ranges:
         raise ValueError(f"input_range: expected (0.0, -1.0) or (0.0, 1.0), got {input_range!r}")
     dtype = _check_dtype(dtype)
     R = resampling_matrix(resample).astype(dtype)  # for every set: it refuses an unknown filter
@@ -118,7 +119,8 @@ def load(name, input_range=(0.0, -1.0), resample="triangle", dtype=np.float32):
         parts, full = _digits(), 16
     else:
         source = mnist.FASHION if name.startswith("fashion") else mnist.MNIST
-        parts, full = (mnist.images_and_labels(part, source) for part in ("train", "t10k")), 255
+        names, full = ("images-idx3-ubyte", "labels-idx1-ubyte"), 255
+        parts = ([mnist.read(f"{p}-{name}", source) for name in names] for p in ("train", "t10k"))
     train, test = (
         Split(_columns(images, full, R, input_range, dtype), labels.astype(np.int64))
         for images, labels in parts
@@ -149,13 +151,9 @@ def resampling_matrix(resample="triangle", size=28):
         raise ValueError(f"resample: expected one of {', '.join(FILTERS)}, got {resample!r}")
     if size < 2 or size % 2:
         raise ValueError(f"size: expected an even number, at least 2, got {size!r}")
-    weights = FILTERS[resample]
-    R = np.zeros((size // 2, size))
-    for i in range(size // 2):
-        first = 2 * i + 1 - len(weights) // 2
-        for j, weight in enumerate(weights, first):
-            R[i, min(max(j, -1 - j), 2 * size - 1 - j)] += weight  # mirrored at both edges
-    return R
+    weights, edge = FILTERS[resample], len(FILTERS[resample]) // 2 - 1
+    mirrored = np.pad(np.eye(size), ((edge, edge), (0, 0)), mode="symmetric")
+    return sum(w * mirrored[k : k + size : 2] for k, w in enumerate(weights))
 
 
 def one_hot(labels, classes=CLASSES, dtype=np.float32):

@@ -142,7 +142,7 @@ class Adam:
 
 
 @dataclass(eq=False)
-class SGD:
+class Momentum:
     """Gradient descent with momentum on the Euclidean gradient.  Source: Polyak 1964.
 
     Parameters
@@ -245,4 +245,4 @@ def _adam(h, rate, beta1, beta2, epsilon, E, m, v, w):
     w -= rate * m / (v**0.5 + epsilon)
 
 
-OPTIMISERS = {"rmsprop": RMSprop, "adam": Adam, "sgd": SGD}
+OPTIMISERS = {"rmsprop": RMSprop, "adam": Adam, "momentum": Momentum}

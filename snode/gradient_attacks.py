@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from snode.arrays import array_module, to_device
 from snode.cost import Cost
-from snode.linearise import nonzero, norms, unit
+from snode.linearise import divisor, norms, unit
 from snode.perturbed import (
     check_images,
     check_labels,
@@ -27,7 +27,6 @@ from snode.perturbed import (
 from snode.scalars import check_positive
 
 
-@dataclass(frozen=True)
 class Margin:
     """The loss max over i of z_i - z_y, i not the label y, a scalar for each image.
 
@@ -190,7 +189,7 @@ class _Climb:
         """Return the next point and its distance from x0."""
         x = nearest_valid(x + self.step * unit(g)[0], self.box)
         norm, xp = norms(x - x0), array_module(x)
-        shrink = xp.minimum(1, self.radius / nonzero(norm))
+        shrink = xp.minimum(1, self.radius / divisor(norm))
         x = nearest_valid(x0 + shrink * (x - x0), self.box)  # again, for the last digit
         return x, xp.minimum(norm, self.radius)
 

@@ -81,7 +81,7 @@ def least_norm_step(z, P, i, j, kappa=1.0, margin=0.0):
     k = xp.arange(z.shape[1])
     gap = z[j, k] - kappa * z[i, k] + margin
     direction, length = unit(kappa * rows_of(P, i) - rows_of(P, j))
-    return gap / nonzero(length) * direction
+    return gap / divisor(length) * direction
 
 
 def least_norms(z, P, j, kappa=1.0, margin=0.0):
@@ -102,7 +102,7 @@ def least_norms(z, P, j, kappa=1.0, margin=0.0):
     xp = array_module(z, P)
     k, kappa = xp.arange(z.shape[1]), kappa * xp.ones_like(z)
     length = norms(kappa[:, None] * P - rows_of(P, j))
-    distance = (z[j, k] - kappa * z + margin) / nonzero(length)
+    distance = (z[j, k] - kappa * z + margin) / divisor(length)
     distance = xp.where(length > 0, distance, xp.full_like(distance, xp.inf))
     distance[j, k] = xp.inf
     return distance
@@ -139,7 +139,7 @@ def unit(d):
     (array (N, K), array (K,))
     """
     length = norms(d)
-    return d / nonzero(length), length
+    return d / divisor(length), length
 
 
 def norms(a):
@@ -157,7 +157,7 @@ def norms(a):
     return array_module(a).sqrt((a * a).sum(axis=-2))
 
 
-def nonzero(length):
+def divisor(length):
     """Return the lengths with 1 in place of 0, to divide by.  App. D.2: no step where they are 0.
 
     Parameters

@@ -101,33 +101,6 @@ FASHION = Source(
 )
 
 
-def images_and_labels(part, source=MNIST):
-    """Read one part of a set. Source: the MNIST database of LeCun, Cortes and Burges.
-
-    Parameters
-    ----------
-    part : str
-        ``"train"`` (60,000 images) or ``"t10k"`` (10,000 images).
-    source : Source
-        ``MNIST`` or ``FASHION`` (Xiao, Rasul and Vollgraf, arXiv 1708.07747).
-
-    Returns
-    -------
-    images : (n, 28, 28) uint8, 0 for paper and 255 for ink
-    labels : (n,) uint8, 0 to 9
-
-    Raises
-    ------
-    ValueError
-        If ``part`` is neither, or a file does not hold what it should.
-    OSError
-        If a file is missing, cannot be read, downloaded or written.
-    """
-    if part not in ("train", "t10k"):
-        raise ValueError(f"part: expected 'train' or 't10k', got {part!r}")
-    return read(f"{part}-images-idx3-ubyte", source), read(f"{part}-labels-idx1-ubyte", source)
-
-
 def read(name, source=MNIST):
     """Find, check and read one file. Source: the IDX format, described above.
 

@@ -53,6 +53,8 @@ class RK45:
         not finite.
     FloatingPointError
         From the solves, if a solution stops being finite.
+    RuntimeError
+        From the solves, if very many steps do not reach the end.
     """
 
     activation: Activation
@@ -176,7 +178,7 @@ class RK45:
             E'_omega (L, N, N) and E'_beta (L, N, 1).
         """
         h, K, xp = weights.h, path.start.shape[-1], array_module(weights.W)
-        grad = weights.like(0 * weights.W, 0 * weights.b)
+        grad = 0.0 * weights
         for times, masses, nodes, Phi in _quadrature(weights, lam, self.rtol):
             Phi, masses = (xp.asarray(a, weights.W.dtype) for a in (Phi, masses / (h * K)))
             x = path.sample(times)

@@ -19,6 +19,12 @@ def check_fraction(name, value):
         raise ValueError(f"{name}: expected a number in [0, 1), got {value!r}")
 
 
+def check_seed(seed):
+    """Refuse what is no non-negative int, a scalar.  Source: this package; Raises ValueError."""
+    if isinstance(seed, bool) or not (isinstance(seed, Integral) and seed >= 0):
+        raise ValueError(f"seed: expected a non-negative integer, got {seed!r}")
+
+
 def check_positive(name, value, zero=False):
     """Refuse what is no positive finite number, a scalar; with `zero`, 0 may be.
 

@@ -10,7 +10,6 @@ import pytest
 
 from snode.cli import main
 from snode.experiments.runs import Run
-from snode.experiments.storage import write_json
 from snode.experiments.training import shuffled, train
 from snode.network import Weights
 from snode.optimise import NCG
@@ -59,7 +58,7 @@ def test_the_order_of_the_batches_depends_on_seed_and_epoch_alone():
 
 
 def test_training_takes_each_epochs_batches_in_their_order():
-    run = Run(method="sgd", seed=3, **SMALL)
+    run = Run(method="momentum", seed=3, **SMALL)
     data, optimiser = run.data(), run.optimiser()
     w = run.start_weights(len(data.train.x))
     for epoch in (1, 2):
@@ -112,19 +111,19 @@ def test_weights_that_diverge_are_no_result():
         train(Run(method="rmsprop", rate=1e30, **SMALL))
 
 
+@pytest.mark.parametrize("kind", [FloatingPointError, RuntimeError])
 @pytest.mark.parametrize("log_every", [0, 1])
-def test_an_error_within_a_batch_names_it(monkeypatch, log_every):
+def test_an_error_within_a_batch_names_it(monkeypatch, log_every, kind):
     update, done = NCG.update, []
 
     def failing(self, *batch):
         done.append(batch)
         if len(done) == 10:  # of 7 batches an epoch
-            raise FloatingPointError("iteration 2: expected a finite cost")
+            raise kind("iteration 2: what went wrong")
         return update(self, *batch)
 
     monkeypatch.setattr(NCG, "update", failing)
-    message = "^epoch 2, batch 2: iteration 2: expected a finite cost$"
-    with pytest.raises(FloatingPointError, match=message):
+    with pytest.raises(kind, match="^epoch 2, batch 2: iteration 2: what went wrong$"):
         train(Run(**SMALL), log_every=log_every)
 
 
@@ -136,12 +135,6 @@ def test_an_unknown_name_is_refused_with_the_good_ones(option, capsys):
     assert "nonsense" in capsys.readouterr().err
     with pytest.raises(ValueError, match=f"{option}: expected one of .*, got 'nonsense'"):
         Run(**{option: "nonsense"})
-
-
-def test_write_json_leaves_nothing_behind_when_it_fails(tmp_path):
-    with pytest.raises(TypeError):
-        write_json(tmp_path / "a.json", {"x": object()})
-    assert not list(tmp_path.iterdir())
 
 
 def test_the_module_runs_as_a_program():

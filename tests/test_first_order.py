@@ -7,7 +7,7 @@ from identities import error
 from snode.arrays import to_numpy
 from snode.cost import Cost
 from snode.euler import Euler
-from snode.first_order import OPTIMISERS, SGD, Adam, RMSprop
+from snode.first_order import OPTIMISERS, Adam, Momentum, RMSprop
 from snode.network import relu, tanh
 from snode.optimise import value_and_gradient
 
@@ -112,12 +112,12 @@ def test_adam_is_its_formula(problem):
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_sgd_is_its_formula(problem, momentum):
+def test_momentum_is_its_formula(problem, momentum):
     w, velocity = vector(problem.weights), 0.0
     for _ in range(3):
         velocity = momentum * velocity - 0.05 * euclidean_gradient(problem, w)
         w = w + velocity
-    optimiser = SGD(Euler(tanh), COST, rate=0.05, momentum=momentum)
+    optimiser = Momentum(Euler(tanh), COST, rate=0.05, momentum=momentum)
     assert error(three_updates(problem, optimiser), w) < 1e-13
 
 
@@ -126,7 +126,7 @@ def test_sgd_is_its_formula(problem, momentum):
     [
         (RMSprop, (0.01, 0.9, 1e-7, False, 1, "cost")),
         (Adam, (0.001, 0.9, 0.999, 1e-7, 1, "cost")),
-        (SGD, (0.01, 0.9, 1, "cost")),
+        (Momentum, (0.01, 0.9, 1, "cost")),
     ],
 )
 def test_the_settings_of_keras_2_are_the_defaults(problem, optimiser, settings):
@@ -147,7 +147,7 @@ def test_the_two_weight_decays(problem):
     rate, w, h = 0.05, vector(weights), weights.h
 
     def step(cost, decay):
-        optimiser = SGD(Euler(tanh), cost, rate=rate, momentum=0.0, decay=decay)
+        optimiser = Momentum(Euler(tanh), cost, rate=rate, momentum=0.0, decay=decay)
         return vector(optimiser.update(weights, x0, y))
 
     plain = step(COST, "cost")
@@ -223,8 +223,8 @@ def test_bad_settings_are_refused(optimiser, setting, message):
         (Adam, {"beta2": -0.1}),
         (Adam, {"epsilon": -1e-7}),
         (Adam, {"epsilon": np.inf}),
-        (SGD, {"momentum": 1.0}),
-        (SGD, {"momentum": -0.1}),
+        (Momentum, {"momentum": 1.0}),
+        (Momentum, {"momentum": -0.1}),
     ],
 )
 def test_bad_constants_are_refused(optimiser, setting):

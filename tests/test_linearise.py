@@ -121,7 +121,7 @@ def test_a_steeper_network_needs_less(xp, size):
 
 
 def test_lengths_to_divide_by_are_never_zero(xp):
-    lengths = linearise.nonzero(xp.asarray([[0.0, 0.5], [2.0, 0.0]]))
+    lengths = linearise.divisor(xp.asarray([[0.0, 0.5], [2.0, 0.0]]))
     assert np.array_equal(to_numpy(lengths), [[1.0, 0.5], [2.0, 1.0]])
 
 

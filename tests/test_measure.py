@@ -240,8 +240,8 @@ def test_the_toolbox_attacks_and_leaves_the_global_generator_alone(run, trained)
     network = module._network(run, PROFILES["smoke"], trained.weights, run.data(), np)
     numbers, _ = module.PARTS["toolbox"](network)
     assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
-    assert numbers["attacked"] == 4 and numbers["deepfool"]["success"] == 1
-    assert {"carlini-wagner default", "carlini-wagner configured", "apgd 0.1"} <= set(numbers)
+    assert list(numbers) == ["attacked", "carlini-wagner default", "carlini-wagner configured"]
+    assert numbers["attacked"] == 4
     assert numbers == module.PARTS["toolbox"](network)[0]
 
 

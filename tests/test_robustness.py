@@ -143,7 +143,7 @@ def test_classes_that_noise_cannot_part_are_no_nan(xp):
     np.testing.assert_allclose(np.ravel(predicted), np.mean(labels == 3), rtol=1e-12)
 
 
-def test_a_network_that_has_failed_is_not_foretold_to_be_right(xp, monkeypatch):
+def test_a_network_that_has_failed_is_not_predicted_to_be_right(xp, monkeypatch):
     nothing = np.full((C, 40), np.nan), np.full((C, 40), np.nan)
     monkeypatch.setattr(robustness, "pairwise_margins", lambda *_: nothing)
     assert np.isnan(predicted_accuracy(*labelled(xp), [0.1], C)).all()

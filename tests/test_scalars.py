@@ -6,7 +6,7 @@ from conftest import make_problem
 
 from snode import NCG, Cost, Euler, RMSprop
 from snode.attacks import attack
-from snode.first_order import SGD, Adam
+from snode.first_order import Adam, Momentum
 from snode.gradient_attacks import pgd
 from snode.network import tanh
 from snode.perturbed import check_box, nearest_valid, noise
@@ -69,7 +69,7 @@ WRONG = {
     "epsilon: ": lambda p: RMSprop(FLOW, ELL2, epsilon=None),
     "beta1: ": lambda p: Adam(FLOW, ELL2, beta1=None),
     "beta2: ": lambda p: Adam(FLOW, ELL2, beta2="0.999"),
-    "momentum: ": lambda p: SGD(FLOW, ELL2, momentum=[0.9]),
+    "momentum: ": lambda p: Momentum(FLOW, ELL2, momentum=[0.9]),
     "direction_scale: ": lambda p: NCG(FLOW, ELL2, direction_scale=None),
     "length: ": lambda p: matrix(4, 1.0, "1"),
     "sigma: ": lambda p: noise(p.x0.shape, "1", 0),

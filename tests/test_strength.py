@@ -57,10 +57,14 @@ def test_13_holds_without_attack_where_outputs_are_negative_and_close():
 
 
 def test_the_toolbox_cannot_leave_the_box(monkeypatch):
-    """Whatever it answers: from -1/2 no pixel can go further than to 0, or back to -1."""
-    far = SimpleNamespace(generate=lambda rows, y: rows + [[3.0], [-3.0]])
+    """Whatever it answers: from -1/2 no pixel can go further than to 0, or back to -1.
+
+    The first pixel goes one way and the others the other: one way round, the class stays.
+    """
+    change = np.array([[-3.0] + [3.0] * 15, [3.0] + [-3.0] * 15])
+    far = SimpleNamespace(generate=lambda rows, y: rows + change)
     monkeypatch.setattr(toolbox, "_adapter", lambda: lambda *of, **rest: None)
     monkeypatch.setattr(toolbox, "_attacks", lambda *of: {"far": far})
     weights = Weights(np.zeros((2, 16, 16)), np.zeros((2, 16, 1)), 3.0)
     found = toolbox.toolbox_attacks(Euler(tanh), weights, np.full((16, 2), -0.5))
-    assert found["far"].norm == pytest.approx([0.5 * 4, 0.5 * 4])
+    assert found["far"] == pytest.approx([0.5 * 4, np.inf])

@@ -14,7 +14,8 @@ FOLDER = Path(snode.__file__).parent
 FILES = sorted(FOLDER.rglob("*.py"))
 TREES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 LEVELS = (
-    ("arrays", "files", "scalars"),
+    ("scalars",),
+    ("arrays", "files"),
     ("network", "ode", "data", "mnist", "trajectory"),
     ("euler", "rk45", "cost", "sobolev", "conjugate", "linearise", "perturbed"),
     ("optimise", "first_order", "attacks", "gradient_attacks", "robustness", "propagation")

@@ -1,6 +1,6 @@
 """The relatives of the paper's attack on networks of its size: book/data/relatives.json.
 
-    SNODE_DATA=folder python book/_tools/attacked.py [--images 200] RUN...
+    SNODE_DATA=folder python book/_tools/attacked.py [--images 200] [--into FILE] RUN...
 
 Each RUN is the folder of a finished run, with its result and weights.npz.  The same images, the
 first that every one of the networks reads correctly, are attacked in all of them: about two minutes
@@ -30,7 +30,7 @@ from snode.attacks import attack
 from snode.data import load
 from snode.experiments.provenance import code_version, provenance
 from snode.experiments.storage import replace_json
-from snode.linearise import norms
+from snode.linearise import unit
 from snode.perturbed import infer, noise_like
 from snode.robustness import pairwise_margins
 
@@ -110,7 +110,7 @@ def surroundings(flow, weights, x0, labels):
     """Return what becomes, around the images, of what the linear model says at them.
 
     Of the margin z_j - z_i, i the nearest class: the mean and the standard deviation of its change
-    under noise, means over the images, and the deviation foretold; besides the median of
+    under noise, means over the images, and the deviation predicted; besides the median of
     |P_j - P_i| and the mean slope at the noisy images.
     """
     k, j = np.arange(len(labels)), labels
@@ -154,8 +154,7 @@ def transfers(networks, best, x0, labels):
     for r in TRANSFERRED:
         rows = []
         for points in best.values():
-            length = norms(points.x - x0)
-            way = (points.x - x0) / np.where(length > 0, length, 1)
+            way = unit(points.x - x0)[0]
             x = (x0 + r * way).clip(*BOX).astype(x0.dtype)
             fooled = [(infer(*network, x) != labels).mean() for network in networks]
             rows.append([round(100 * float(v), 1) for v in fooled])
@@ -172,7 +171,7 @@ def network(folder):
     return content["id"], accuracy, run.solver(), weights
 
 
-def main(folders, images=200, path=Path("book/data/relatives.json")):
+def main(folders, images, path):
     """Attack every network and write the file, after each of them anew."""
     runs = {name: rest for name, *rest in map(network, map(Path, folders))}
     test = load("mnist14").test
@@ -200,5 +199,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("runs", nargs="+")
     parser.add_argument("--images", type=int, default=200)
+    parser.add_argument("--into", type=Path, default=Path("book/data/relatives.json"))
     asked = parser.parse_args()
-    main(asked.runs, asked.images)
+    main(asked.runs, asked.images, asked.into)

@@ -33,7 +33,7 @@ METHODS = {
     "RMSprop 1e-2": {"method": "rmsprop"},
     "RMSprop 1e-3": {"method": "rmsprop", "rate": 1e-3},
     "Adam": {"method": "adam", "rate": 1e-3},
-    "momentum": {"method": "sgd", "rate": 2.0},
+    "momentum": {"method": "momentum", "rate": 2.0},
     "steepest": {"gamma": "steepest-descent"},
     "Sobolev": {"method": "ncg-sobolev"},
 }

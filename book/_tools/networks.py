@@ -4,7 +4,7 @@ python book/_tools/networks.py RUNFOLDER...
 
 A run's folder holds its result, NAME.json, and weights.npz.  The weights are rounded to float16 and
 written to _build/networks; the same list of runs gives the same bytes.  If rounding
-costs a network more than 0.02 percent points of the test images, the list stays as it was.
+costs a network more than 0.02 percentage points of the test images, the list stays as it was.
 """
 
 import argparse

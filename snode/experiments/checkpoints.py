@@ -9,7 +9,7 @@ Source: this package; no mathematics.  Letters: w the weights (L, N, N), (L, N, 
 import json
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -94,7 +94,10 @@ class Checkpoint:
     seconds: float = 240.0
 
     def save(self, state):
-        """Write a `State`, an object.  Source: this package; Raises OSError naming the file."""
+        """Write a `State`, weights (L, N, N), (L, N, 1).
+
+        Source: this package.  Raises OSError naming the file.
+        """
         vectors = {"w": state.weights}
         counts = []
         for i, item in enumerate(state.memory):
@@ -166,23 +169,22 @@ class Clock:
     checkpoint : Checkpoint or None
         None: never.
     last : float
-        When the last one was written (scalar).
+        When the last one was written, or the clock started (scalar).
     """
 
     checkpoint: Any
-    last: float = 0.0
-
-    def __post_init__(self):
-        """Start the clock."""
-        self.last = time.monotonic()
+    last: float = field(default_factory=time.monotonic)
 
     def tick(self, state, optimiser):
-        """Save the `State`, an object, if it is time to.  Source: this package; Raises OSError."""
+        """Save the `State`, weights (L, N, N), (L, N, 1), if it is time to.
+
+        Source: this package.  Raises what `save` raises.
+        """
         if self.checkpoint and time.monotonic() - self.last >= self.checkpoint.seconds:
             self.save(state, optimiser)
 
     def save(self, state, optimiser):
-        """Save the `State`, an object, now.
+        """Save the `State`, weights (L, N, N), (L, N, 1), with the optimiser's memory, now.
 
         Source: this package.  Raises OSError; FloatingPointError if its weights are not finite.
         """

@@ -22,8 +22,8 @@ import numpy as np
 from snode.arrays import backend as library
 from snode.experiments.checkpoints import Checkpoint
 from snode.experiments.provenance import check_clean, code_version, provenance
-from snode.experiments.results import make_result, run_folder, save
-from snode.experiments.storage import make_folder
+from snode.experiments.results import make_result, save
+from snode.experiments.storage import make_folder, runs_folder
 from snode.experiments.toolbox import available
 from snode.files import check_new
 from snode.machine import keep_freed_memory
@@ -125,8 +125,9 @@ def prepare(profile, run, runs=None, backend="numpy"):
     if runs is None and profile.name == "smoke":
         runs = tempfile.mkdtemp(prefix="snode-")
         atexit.register(shutil.rmtree, runs, ignore_errors=True)
-    folder = make_folder(run_folder(profile, run, runs))
-    finished = folder / f"{profile.identify(run)}.json"
+    name = profile.identify(run)
+    folder = make_folder(Path(runs or runs_folder()) / name)
+    finished = folder / f"{name}.json"
     if finished.exists():
         raise FileExistsError(
             f"{finished}: this run is finished; remove its folder to repeat it, or this file to "

@@ -4,7 +4,6 @@ Source: this package; no mathematics.
 """
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,21 +12,6 @@ from snode.experiments.results import load, load_run, save
 from snode.experiments.storage import runs_folder
 
 TIMES = ("seconds", "provenance")  # what may differ between two results of one run
-
-
-class Results(NamedTuple):
-    """The results of one network over several seeds.  Source: this package; trusts its input.
-
-    Parameters
-    ----------
-    found : dict of int to Result
-        By seed.
-    missing : list of int
-        Seeds without a result.
-    """
-
-    found: dict
-    missing: list
 
 
 def load_results(folder, profile="paper", seeds=range(5), **choices):
@@ -46,7 +30,8 @@ def load_results(folder, profile="paper", seeds=range(5), **choices):
 
     Returns
     -------
-    Results
+    dict of int to Result
+        By seed, those that are there.
 
     Raises
     ------
@@ -57,8 +42,7 @@ def load_results(folder, profile="paper", seeds=range(5), **choices):
     """
     asked = {s: choose(dict(profile=profile, seed=s, **choices)) for s in seeds}
     found = {s: load_run(*chosen, folder) for s, chosen in asked.items()}
-    missing = [s for s, result in found.items() if result is None]
-    return Results({s: r for s, r in found.items() if r is not None}, missing)
+    return {s: result for s, result in found.items() if result is not None}
 
 
 def without_times(content):
@@ -69,15 +53,13 @@ def without_times(content):
     return {k: v for k, v in content.items() if k not in TIMES}
 
 
-def collect(target, runs=None):
-    """Copy finished results into a folder.  Source: this package.
+def collect(target):
+    """Copy finished results from `storage.runs_folder()` into a folder.  Source: this package.
 
     Parameters
     ----------
     target : str or Path
         Such as book/data.
-    runs : str or Path, optional
-        The folder of all runs; without it `storage.runs_folder()`.
 
     Returns
     -------
@@ -92,7 +74,7 @@ def collect(target, runs=None):
         If a file cannot be read or written, or is no result.
     """
     new = []
-    for path in sorted(Path(runs or runs_folder()).glob("*/*.json")):
+    for path in sorted(runs_folder().glob("*/*.json")):
         if path.stem != path.parent.name:
             continue
         result, there = load(path), Path(target) / path.name

@@ -85,7 +85,7 @@ class Network:
     chunk: int
 
 
-def measure(run, profile, weights, data, xp=np, report=lambda part, seconds: None):
+def measure(run, profile, weights, data, xp=np):
     """Take every measurement of one trained network.  Sec. 5, App. D.
 
     Parameters
@@ -100,8 +100,6 @@ def measure(run, profile, weights, data, xp=np, report=lambda part, seconds: Non
         (N, n) images: the run's.
     xp : module
         numpy or cupy.
-    report : callable
-        Called with a part's name and its seconds.
 
     Returns
     -------
@@ -119,7 +117,6 @@ def measure(run, profile, weights, data, xp=np, report=lambda part, seconds: Non
         measured.numbers[name] = numbers
         measured.arrays.update({f"{name}_{k}": v for k, v in arrays.items()})
         measured.seconds[name] = round(time.perf_counter() - begin, 3)
-        report(name, measured.seconds[name])
     return measured
 
 
@@ -233,7 +230,7 @@ def noise(network):
 
 
 def propagation(network):
-    """Return xi(t) against delta(t) at sigma = 0.01, (M,) and (K,), and at T for all nine levels.
+    """Return xi(t) against delta(t) at sigma = 0.01, (M,), and at T for all nine levels.
 
     Source: Figs. 4, 7-10.
 
@@ -244,9 +241,7 @@ def propagation(network):
     """
     of, rest = (network.flow, network.weights, network.x), {"chunk": network.chunk}
     p = noise_propagation(*of, SIGMA, network.run.seed, **rest)
-    arrays = p._asdict()
-    for name in ("xi_end", "delta_end"):
-        arrays[name] = arrays[name].astype(np.float16)
+    arrays = {k: v for k, v in p._asdict().items() if not k.endswith("_end")}
     numbers = {"sigma": list(NOISE_LEVELS), "error": [], "error_95": [], "rank correlation": []}
     for sigma in NOISE_LEVELS:
         at_T = noise_propagation(*of, sigma, network.run.seed, [network.weights.horizon], **rest)

@@ -11,6 +11,7 @@ prototype; see `runs.Run`.
 
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
+from itertools import product
 
 from snode.experiments.runs import Run
 
@@ -34,7 +35,7 @@ class Profile:
         How many correctly classified test images, the first ones, the attacks with nine targets
         and those of the Adversarial Robustness Toolbox get (scalars).
     toolbox_iterations : int
-        Of Carlini and Wagner's attack, configured, in each of nine searches, and of APGD (scalar).
+        Of Carlini and Wagner's attack, configured, in each of nine searches (scalar).
     radii : tuple of float
         Of the balls that PGD is confined to, ascending, in units of the input.
     examples : int
@@ -67,6 +68,20 @@ class Profile:
         """
         return replace(self.defaults, **choices)
 
+    def grid(self, axes):
+        """Yield the id and the choices, a str and a dict, of every combination of some values.
+
+        Source: this package.  Raises ValueError for a bad choice, TypeError for an unknown one.
+
+        Parameters
+        ----------
+        axes : dict of str to list
+            Fields of `Run` with their values, scalars or texts.
+        """
+        for values in product(*axes.values()):
+            choices = dict(zip(axes, values))
+            yield self.identify(self.run(**choices)), choices
+
     def identify(self, run):
         """Return the run's id, a str: what everybody asks first, then what is not the default.
 
@@ -88,8 +103,30 @@ SMALL = Run(epochs=2, layers=12, batch=200, iterations=3, dtype="float64")
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("smoke", SMALL, 40, 200, 8, 4, 2, (*FINE[1::2], 0.75, 1.0), 2, 2),
-        Profile("quick", Run(), 0, 0, 100, 20, 10, (*FINE, 0.75, 1.0), 5, 2),
+        Profile(
+            "smoke",
+            SMALL,
+            images=40,
+            train_images=200,
+            target_images=8,
+            toolbox_images=4,
+            toolbox_iterations=2,
+            radii=(*FINE[1::2], 0.75, 1.0),
+            examples=2,
+            log_every=2,
+        ),
+        Profile(
+            "quick",
+            Run(),
+            images=0,
+            train_images=0,
+            target_images=100,
+            toolbox_images=20,
+            toolbox_iterations=10,
+            radii=(*FINE, 0.75, 1.0),
+            examples=5,
+            log_every=2,
+        ),
         Profile(
             "paper",
             MNIST,
@@ -103,7 +140,19 @@ PROFILES = {
             log_every=50,
             clean=True,
         ),
-        Profile("brief", replace(MNIST, epochs=2), 1000, 10000, 0, 0, 0, FINE, 0, 50, clean=True),
+        Profile(
+            "brief",
+            replace(MNIST, epochs=2),
+            images=1000,
+            train_images=10000,
+            target_images=0,
+            toolbox_images=0,
+            toolbox_iterations=0,
+            radii=FINE,
+            examples=0,
+            log_every=50,
+            clean=True,
+        ),
     )
 }
 

@@ -15,13 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from snode.experiments.schema import SCHEMA, check
-from snode.experiments.storage import (
-    make_folder,
-    read_json,
-    runs_folder,
-    write_arrays,
-    write_json,
-)
+from snode.experiments.storage import make_folder, read_json, write_arrays, write_json
 from snode.files import check_new, read_arrays
 
 
@@ -38,21 +32,6 @@ class Result(NamedTuple):
 
     content: dict
     arrays: dict
-
-
-def run_folder(profile, run, runs=None):
-    """Return the folder of a run's weights, checkpoint and results, a path, not made yet.
-
-    Source: this package; trusts its input.
-
-    Parameters
-    ----------
-    profile, run : Profile, Run
-        Together they give the id.
-    runs : str or Path, optional
-        The folder of all runs; without it `storage.runs_folder()`.
-    """
-    return Path(runs or runs_folder()) / profile.identify(run)
 
 
 def make_result(profile, run, trained, measured, origin):

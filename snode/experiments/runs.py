@@ -14,17 +14,16 @@ import numpy as np
 
 from snode.conjugate import GAMMAS
 from snode.cost import READOUTS, Cost
-from snode.data import FILTERS, SHAPES, load
+from snode.data import FILTERS, INPUT_RANGES, SHAPES, load
 from snode.euler import Euler
 from snode.first_order import DECAYS, OPTIMISERS
 from snode.network import ACTIVATIONS, initial_weights
 from snode.ode import check_rtol
 from snode.optimise import NCG
 from snode.rk45 import RK45
-from snode.scalars import check_positive
+from snode.scalars import check_count, check_positive, check_seed
 
 METHODS = ("ncg", "ncg-sobolev", *OPTIMISERS)
-INPUT_RANGES = {"0to-1": (0.0, -1.0), "0to1": (0.0, 1.0)}  # (paper, ink)
 CHOICES = {
     "dataset": tuple(SHAPES),
     "activation": ("tanh", "relu"),
@@ -146,7 +145,7 @@ class Run:
             rest = (self.gamma, self.gamma_norm, self.direction_scale)
             return NCG(flow, cost, self.iterations, sobolev, *rest)
         options = {"rate": self.rate, "passes": self.passes, "decay": self.decay}
-        if self.method != "sgd":
+        if self.method != "momentum":
             options["epsilon"] = self.epsilon
         if self.method == "rmsprop":
             options["epsilon_inside"] = self.epsilon_inside
@@ -173,10 +172,10 @@ def _check(field, value):
     good = CHOICES.get(field.name)
     if good is not None and value not in good:
         raise ValueError(f"{field.name}: expected one of {', '.join(good)}, got {value!r}")
-    if field.name in COUNTS and not (type(value) is int and value > 0):
-        raise ValueError(f"{field.name}: expected a positive integer, got {value!r}")
-    if field.name == "seed" and not (type(value) is int and value >= 0):
-        raise ValueError(f"seed: expected a non-negative integer, got {value!r}")
+    if field.name in COUNTS:
+        check_count(field.name, value)
+    if field.name == "seed":
+        check_seed(value)
     if field.type is float and type(value) is not float:
         raise ValueError(f"{field.name}: expected a number, got {value!r}")
     if field.type is float and not math.isfinite(value):

@@ -80,6 +80,8 @@ def train(
         If NCG's cost or a solution of RK45 stops being finite, with epoch, batch (from 0, as in the
         log) and, from NCG, iteration and norms; or if weights are not finite at the end of an epoch
         or when a checkpoint is due.
+    RuntimeError
+        If RK45's steps do not reach the end, with epoch and batch, too, where it is in one.
     OSError, ValueError
         If the checkpoint cannot be written, or is not this run's.
     """
@@ -144,9 +146,10 @@ def _step(run, optimiser, state, x0, y, log):
         if log:
             return _logged(run, optimiser, state, x0, y)
         return optimiser.update(state.weights, x0, y)
-    except FloatingPointError as error:
-        place = f"epoch {state.epoch}, batch {state.batch}"
-        raise FloatingPointError(f"{place}: {error}") from error
+    except (FloatingPointError, RuntimeError) as error:
+        # not the error's own type: CuPy has some that take no text
+        kind = RuntimeError if isinstance(error, RuntimeError) else FloatingPointError
+        raise kind(f"epoch {state.epoch}, batch {state.batch}: {error}") from error
 
 
 def _logged(run, optimiser, state, x0, y):
@@ -163,13 +166,8 @@ def _logged(run, optimiser, state, x0, y):
             for w in (weights, new)
         )
         entries = [{"E": E, "true": true}]
-    state.iterations += [place | _plain(entry) for entry in entries]
+    state.iterations += [place | entry for entry in entries]
     return new
-
-
-def _plain(entry):
-    """Return the dictionary with Python's own numbers, for JSON."""
-    return {k: v.item() if isinstance(v, np.generic) else v for k, v in entry.items()}
 
 
 def summary(run, trained):

@@ -40,6 +40,7 @@ GOALS = [  # time of the first ÷ time of the second, and the largest value wish
     ("Jacobian rows of 1,000 images", "snode", "products", None),
     ("Jacobian rows of 1,000 images", "snode", "JAX", 1.0),
     ("Jacobian rows of 10 images", "snode", "full solve", 1 / 7),
+    ("all of P of 10 images", "snode", "full solve", None),
     ("Algorithm 2, one iteration on 1,000 images", "snode", "products", None),
     ("PGD, one iteration on 1,000 images", "snode", "products", None),
     ("PGD, one iteration on 1,000 images", "snode", "ART", None),

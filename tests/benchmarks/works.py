@@ -165,8 +165,8 @@ def rows(images=1000):
     return Work({"snode": ours, "products": alone, "JAX": theirs}, rounds=1)
 
 
-def full_solve(images=10):
-    """Return all of P by N solves from the identity, against its C rows by pull-backs."""
+def full_solve(classes=C, images=10):
+    """Return all of P by N solves from the identity, against rows of it by pull-backs."""
 
     def setting():
         p = problem(images)
@@ -175,11 +175,11 @@ def full_solve(images=10):
     def full():
         p, path = setting()
         start = np.eye(N, dtype=np.float32)[:, :, None] * np.ones_like(p.x0[:1])
-        return lambda: FLOW.sensitivity(p.weights, path, xi0=start).end[:, :C].swapaxes(0, 1)
+        return lambda: FLOW.sensitivity(p.weights, path, xi0=start).end[:, :classes].swapaxes(0, 1)
 
     def pulled():
         p, path = setting()
-        return lambda: linearise.jacobian_rows(FLOW, p.weights, path)
+        return lambda: linearise.jacobian_rows(FLOW, p.weights, path, classes)
 
     return Work({"snode": pulled, "full solve": full})
 
@@ -274,6 +274,7 @@ WORKS = {
     "inference of 10,000 images": inference(),
     "Jacobian rows of 1,000 images": rows(),
     "Jacobian rows of 10 images": full_solve(),
+    "all of P of 10 images": full_solve(classes=N),
     "Algorithm 2, one iteration on 1,000 images": algorithm_2(),
     "PGD, one iteration on 1,000 images": projected(),
     "RK45, forward": adaptive(),

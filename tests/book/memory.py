@@ -2,15 +2,15 @@
 
 from dataclasses import asdict
 
+import claims
+import contrasts
 import numpy as np
-from synthetic import arrays, book, numbers, rising
+from synthetic import arrays, numbers, rising
 
-from snode.experiments.gather import Results
 from snode.experiments.measure import Measured
 from snode.experiments.profiles import PROFILES
 from snode.experiments.results import Result
 
-claims, contrasts = map(book, ("claims", "contrasts"))
 CLAIMS = claims.load()
 
 
@@ -20,7 +20,7 @@ def memory(monkeypatch):
 
     def load_results(folder, profile, seeds, **choices):
         runs = {s: (folder, PROFILES[profile].run(seed=s, **choices)) for s in seeds}
-        return Results({s: store[key] for s, key in runs.items() if key in store}, [])
+        return {s: store[key] for s, key in runs.items() if key in store}
 
     monkeypatch.setattr(contrasts, "load_results", load_results)
     contrasts.results.cache_clear()

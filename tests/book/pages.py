@@ -1,6 +1,5 @@
-"""Where the book is, how its extensions are imported, and a small Sphinx build to try them on."""
+"""Where the book is, and a small Sphinx build to try its extensions on."""
 
-import importlib
 import os
 import subprocess
 import sys
@@ -27,15 +26,6 @@ numfig_format = {{"figure": "Figure %s", "table": "Table %s", "code-block": "Lis
 html_theme = "sphinx_book_theme"
 html_theme_options = {{}}
 """
-
-
-def extension(name):
-    """The module ``book/_ext/name.py``."""
-    sys.path.insert(0, str(BOOK / "_ext"))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.pop(0)
 
 
 class Site(NamedTuple):

@@ -1,10 +1,6 @@
 """Results of runs that never ran, with known numbers, written as real ones are."""
 
-import importlib
-import sys
-
 import numpy as np
-from pages import BOOK
 
 from snode.experiments.measure import Measured
 from snode.experiments.profiles import PROFILES
@@ -17,13 +13,6 @@ from snode.robustness import NOISE_LEVELS
 ORIGIN = {"commit": None, "dirty": False, "versions": {}, "device": {}}
 ATTACKS = ("own", "pgd", "pgd-long", "one-step")
 SHOWN = 5  # examples
-
-
-def book(name):
-    """The module ``book/name.py``, with the others beside it, as a notebook sees them."""
-    if str(BOOK) not in sys.path:
-        sys.path.insert(0, str(BOOK))
-    return importlib.import_module(name)
 
 
 def attack(median, share=0.5):

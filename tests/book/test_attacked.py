@@ -1,17 +1,12 @@
 """What is measured of the attacked networks, against networks whose outputs are their inputs."""
 
-import sys
-
+import attacked
 import numpy as np
 import pytest
-from pages import BOOK
+from attacked import Found
 
 from snode import Euler
 from snode.network import Weights, identity
-
-sys.path.insert(0, str(BOOK / "_tools"))
-import attacked
-from attacked import Found
 
 pytestmark = pytest.mark.numpy_only
 

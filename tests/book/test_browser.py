@@ -1,13 +1,11 @@
 """Every built page in a browser with the network off: what readers see, at a desk or on a phone."""
 
-import sys
-
 import pytest
 import yaml
-from pages import BOOK, ROOT, extension
+from offline_mathjax import mathjax_source
+from pages import ROOT
 
 pytest.importorskip("playwright.sync_api", reason="extra browser")
-sys.path.insert(0, str(BOOK / "_tools"))
 from browser import DESKTOP, HTML, PHONE, executable, launch, serve, show
 
 if executable() is None:
@@ -154,7 +152,7 @@ BROKEN = [
 def trial(tmp_path_factory):
     """A folder that is served, and its address."""
     folder = tmp_path_factory.mktemp("trial")
-    (folder / "mathjax").symlink_to(extension("offline_mathjax").mathjax_source())
+    (folder / "mathjax").symlink_to(mathjax_source())
     with serve(folder) as address:
         yield folder, address
 

@@ -1,19 +1,13 @@
 """The suspects of book/_tools/causes.py are what their names say; no entry of its file is lost."""
 
-import runpy
-import sys
-
+import causes
 import numpy as np
 import pytest
-from synthetic import BOOK
+from kept import keep, kept
 
 from snode.cost import cross_entropy, softmax
 
-sys.path.insert(0, str(BOOK / "_tools"))
-from kept import keep, kept
-
 pytestmark = pytest.mark.numpy_only
-tool = runpy.run_path(str(BOOK / "_tools" / "causes.py"))
 
 
 @pytest.mark.parametrize(
@@ -30,20 +24,19 @@ def test_a_suspect_has_the_gradient_of_its_cost(name, reads):
         return 0.4 * np.vdot(z, z) / 2 + 3 * cross_entropy(outputs, y)
 
     slope = (cost(z + 1e-6 * dz) - cost(z - 1e-6 * dz)) / 2e-6
-    lam = tool[name](**tool["TEXT"]).terminal(z, np.eye(10)[:, [0, 4, 9]])
+    lam = getattr(causes, name)(**causes.TEXT).terminal(z, np.eye(10)[:, [0, 4, 9]])
     assert np.vdot(lam, dz) == pytest.approx(slope, 1e-8)
 
 
 def test_the_sum_over_a_batch_is_its_mean_times_its_size():
-    cost = tool["WAYS"]["μ₃ term summed over the batch"]["cost"]
-    z, y = np.ones((12, tool["K"])), np.zeros((10, tool["K"]))
+    cost = causes.WAYS["μ₃ term summed over the batch"]["cost"]
+    z, y = np.ones((12, causes.K)), np.zeros((10, causes.K))
     y[0] = 1
     assert cost.value(z, y) == pytest.approx(np.log(10) + 0.4 * np.vdot(z, z) / 2)
 
 
 def test_what_another_process_adds_during_a_run_is_kept(tmp_path, monkeypatch):
-    path, main = tmp_path / "causes.json", tool["main"]
-    trained = []
+    path, trained = tmp_path / "causes.json", []
 
     def train(activation, settings, seed, data):
         if not trained:  # meanwhile another process ends one of the runs that are still to come
@@ -51,11 +44,11 @@ def test_what_another_process_adds_during_a_run_is_kept(tmp_path, monkeypatch):
         trained.append(activation)
         return [98.0]
 
-    monkeypatch.setitem(main.__globals__, "train", train)
-    monkeypatch.setattr(type(tool["RUN"]), "data", lambda self: None)
-    main((0,), path)
-    assert len(trained) == 2 * len(tool["WAYS"]) - 1
+    monkeypatch.setattr(causes, "train", train)
+    monkeypatch.setattr(type(causes.RUN), "data", lambda self: None)
+    causes.main((0,), path)
+    assert len(trained) == 2 * len(causes.WAYS) - 1
     assert kept(path, "no μ₃", "tanh", "0") == {"accuracy": [12.5]}
     assert kept(path, "no μ₃", "relu", "0")["accuracy"] == [98.0]
-    main((0,), path)
-    assert len(trained) == 2 * len(tool["WAYS"]) - 1
+    causes.main((0,), path)
+    assert len(trained) == 2 * len(causes.WAYS) - 1

@@ -5,18 +5,13 @@ import os
 import subprocess
 import sys
 
+import colab
 import jupytext
 import nbformat
 import pytest
 from jupytext.compare import compare_notebooks
-from pages import BOOK, ROOT
 
 pytestmark = pytest.mark.numpy_only
-
-sys.path.insert(0, str(BOOK / "_tools"))
-import colab  # noqa: E402
-
-sys.path.pop(0)
 
 PIP = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
 NAMELESS = """\
@@ -97,8 +92,3 @@ def test_without_a_repository_it_says_what_to_do(monkeypatch, tmp_path):
     (tmp_path / "p.toml").write_text(NAMELESS)
     with pytest.raises(AssertionError, match="a copy of the book, see its README"):
         exec(colab.cell(tmp_path / "p.toml"), {})
-
-
-def test_binder_finds_the_environment_at_the_top():
-    assert (ROOT / "environment.yml").is_file()
-    assert not (ROOT / "binder").exists() and not (ROOT / ".binder").exists()

@@ -1,13 +1,12 @@
 """The statistics behind the verdicts, against hand computation and the paper's printed numbers."""
 
+import evidence
 import numpy as np
 import pytest
+from evidence import Printed
 from scipy import stats
-from synthetic import book
 
 pytestmark = pytest.mark.numpy_only
-evidence = book("evidence")
-Printed = evidence.Printed
 D = np.array([1.0, 2.0, 3.0])  # mean 2, deviation 1, three seeds
 
 

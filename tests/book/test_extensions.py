@@ -1,21 +1,21 @@
 """Formulas without a network, buttons only for a repository, listings, docstrings."""
 
+import importlib
 import inspect
 import re
 
 import nbformat
 import pytest
 from docutils.core import publish_doctree
-from pages import BOOK, build, extension
+from listing import without_docstring
+from pages import BOOK, build
+from plain_docstrings import skip, to_markup
+from repository import address, theme_options
 from sphinx.errors import ExtensionError
 
 from snode.ode import Solution, Statistics
 
 pytestmark = pytest.mark.numpy_only
-
-without_docstring = extension("listing").without_docstring
-to_markup = extension("plain_docstrings").to_markup
-theme_options = extension("repository").theme_options
 
 URL = "https://github.com/owner/name"
 CHAPTER = "# 3 Model\n\n$$ x' = \\sigma(Wx + b) $$ (eq-paper-1)\n"
@@ -130,7 +130,6 @@ def test_an_address_that_is_none_is_refused(url):
 
 
 def test_address_of_the_project_unless_a_variable_says_otherwise(tmp_path, monkeypatch):
-    address = extension("repository").address
     (tmp_path / "named.toml").write_text(f'[project.urls]\nRepository = "{URL}/"\n')
     (tmp_path / "nameless.toml").write_text('[project]\nname = "snode"\n')
     monkeypatch.delenv("SNODE_REPOSITORY_URL", raising=False)
@@ -171,11 +170,10 @@ def test_docstrings_keep_every_sign():
 
 
 def test_fields_of_a_named_tuple_are_left_to_its_class():
-    skip = extension("plain_docstrings").skip
     assert skip(None, "class", "accepted", Statistics.accepted, False, {})
     assert skip(None, "class", "start", Solution.start, False, {}) is None
 
 
 def test_extensions_say_what_they_are_for():
     for file in (BOOK / "_ext").glob("*.py"):
-        assert inspect.cleandoc(extension(file.stem).__doc__)
+        assert inspect.cleandoc(importlib.import_module(file.stem).__doc__)

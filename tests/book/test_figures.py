@@ -2,21 +2,23 @@
 
 from functools import cache
 
+import curves
+import examples
+import figures
+import figures_attacks
+import figures_images
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import plots
 import pytest
+from cells import METHODS, NETWORKS, SEEDS, SOLVERS, TABLE_2, Where
 from pytest import approx
-from synthetic import SHOWN, book, write
+from synthetic import SHOWN, write
 
 from snode.experiments.storage import write_arrays
 
 pytestmark = pytest.mark.numpy_only
-curves, examples, plots, cells = map(book, ("curves", "examples", "plots", "cells"))
-figures, figures_attacks, figures_images = map(
-    book, ("figures", "figures_attacks", "figures_images")
-)
-METHODS, NETWORKS, SOLVERS, TABLE_2 = cells.METHODS, cells.NETWORKS, cells.SOLVERS, cells.TABLE_2
 
 DRAWN = {
     name: function
@@ -26,6 +28,12 @@ DRAWN = {
 }
 IMAGES = ("figure_13", "figure_14", "figure_15")
 PART = [("NCG", "tanh, ℓ²"), ("NCG Sob.", "ReLU, ℓ²"), ("SGD", "tanh, CE")]
+
+
+def draw(name, folder):
+    """The figure, from a folder, with the seeds that it has by itself."""
+    seeds = SEEDS if name != "figure_6" else figures.FOUR.seeds
+    return DRAWN[name](Where(folder, seeds=seeds))
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +74,7 @@ def full(tmp_path_factory):
 @pytest.fixture(scope="module")
 def all_of_it(full):
     """What every figure gives of all the data, each drawn once."""
-    return cache(lambda name: DRAWN[name](full))
+    return cache(lambda name: draw(name, full))
 
 
 def texts(figure):
@@ -85,14 +93,14 @@ def test_every_figure_of_the_paper_with_results_has_its_function():
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_nothing_at_all_is_a_figure_that_says_so(name, tmp_path):
-    figure, numbers = DRAWN[name](tmp_path)
+    figure, numbers = draw(name, tmp_path)
     assert set(numbers.values()) == {None} and len(numbers) > 2
     assert says_missing(figure)
 
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_part_is_drawn_and_the_rest_named_as_missing(name, part):
-    figure, numbers = DRAWN[name](part)
+    figure, numbers = draw(name, part)
     assert None in numbers.values() or name in ("figure_15", "figure_14")
     if name not in ("figure_7", "figure_14", "figure_8"):  # their networks are among the missing
         assert any(value is not None for value in numbers.values())
@@ -117,7 +125,7 @@ def test_everything_is_drawn_with_names_and_n(name, all_of_it):
 
 def test_a_figure_is_laid_out_without_warning(part):
     for name in ("figure_3", "figure_12", "figure_13"):
-        DRAWN[name](part).figure.canvas.draw()
+        draw(name, part).figure.canvas.draw()
 
 
 @pytest.mark.parametrize(
@@ -141,8 +149,10 @@ def test_the_numbers_are_means_over_the_seeds(name, key, value, all_of_it):
 
 
 def test_only_the_seeds_that_are_wanted_and_there_count(part):
-    assert figures.figure_3(part).numbers["NCG", "tanh, ℓ²"] == pytest.approx(85)
-    assert figures.figure_3(part, seeds=[3, 4]).numbers["NCG", "tanh, ℓ²"] == pytest.approx(90)
+    assert draw("figure_3", part).numbers["NCG", "tanh, ℓ²"] == pytest.approx(85)
+    assert figures.figure_3(Where(part, seeds=[3, 4])).numbers["NCG", "tanh, ℓ²"] == pytest.approx(
+        90
+    )
 
 
 def test_a_band_is_one_deviation_and_needs_two_seeds():
@@ -159,7 +169,7 @@ def test_a_band_is_one_deviation_and_needs_two_seeds():
 
 
 def test_pgd_has_points_only_where_a_ball_was_tried(full):
-    results = figures.Where(full).cell("NCG", "ReLU, CE")
+    results = Where(full).cell("NCG", "ReLU, CE")
     own, pgd = (figures_attacks._susceptible(results, a, "paper") for a in ("own", "PGD 0.06"))
     assert len(own[0]) == 20 and list(pgd[0][-3:]) == [0.5, 0.75, 1.0] and len(pgd[0]) == 12
     assert pgd[1][0][5] == pytest.approx(65.8) and pgd[1][0][4] == 0  # at 0.30 and at 0.25
@@ -172,7 +182,7 @@ def test_numbers_are_said_line_by_line():
 
 def test_figure_13_takes_the_image_of_most_similar_norms(full, all_of_it):
     numbers = all_of_it("figure_13").numbers
-    three = [figures_images._first(figures.Where(full), cell) for cell in examples.FIGURE_13]
+    three = [figures_images._first(Where(full), cell) for cell in examples.FIGURE_13]
 
     def ratio(k):
         norms = [found[k].norm[a] for found in three for a in ("own", "pgd")]
@@ -189,7 +199,7 @@ def test_what_withstands_and_what_is_not_kept_is_said(tmp_path):
 
     choices = METHODS["SGD"] | NETWORKS["ReLU, ℓ²"]
     write(tmp_path, 0.9, seed=2, change=change, **choices)
-    figure = figures_images.figure_14(tmp_path).figure
+    figure = figures_images.figure_14(Where(tmp_path)).figure
     assert texts(figure).count("withstands") == 1 and "not\nkept" in texts(figure)
 
 
@@ -200,22 +210,22 @@ def test_a_network_that_is_never_right_has_no_examples(tmp_path):
             del measured.arrays[name]
 
     write(tmp_path, 0.0, seed=0, change=change, **METHODS["SGD"] | NETWORKS["ReLU, ℓ²"])
-    assert set(figures_images.figure_14(tmp_path).numbers.values()) == {None}
-    assert figures_attacks.figure_5(tmp_path).numbers["SGD, ReLU, ℓ²", "own"] is None
-    assert examples.keep_images(tmp_path) == 0
+    assert set(figures_images.figure_14(Where(tmp_path)).numbers.values()) == {None}
+    assert figures_attacks.figure_5(Where(tmp_path)).numbers["SGD, ReLU, ℓ²", "own"] is None
+    assert examples.keep_images(Where(tmp_path)) == 0
 
 
 def test_images_are_kept_once_and_few(tmp_path, monkeypatch):
     """On the digits, as if they were MNIST: what is kept is what was attacked."""
     write(tmp_path, 0.9, "smoke", seed=0, **METHODS["SGD"] | NETWORKS["ReLU, ℓ²"])
-    assert examples.keep_images(tmp_path, "smoke") == SHOWN
+    assert examples.keep_images(Where(tmp_path, "smoke")) == SHOWN
     kept = examples.read_arrays(tmp_path / "images-digits.npz")
-    (result,) = figures.Where(tmp_path, "smoke").cell("SGD", "ReLU, ℓ²")
+    (result,) = Where(tmp_path, "smoke").cell("SGD", "ReLU, ℓ²")
     clean = [example.x for example in examples.examples(result, tmp_path).values()]
     assert np.allclose(np.transpose(clean), kept["x"], atol=1e-3) and kept["x"].shape == (64, SHOWN)
     monkeypatch.setattr(examples, "MOST", 4)
     with pytest.raises(ValueError, match="seeds: 5 images are needed, at most 4"):
-        examples.keep_images(tmp_path, "smoke")
+        examples.keep_images(Where(tmp_path, "smoke"))
 
 
 def bars(ax):
@@ -226,7 +236,7 @@ def bars(ax):
 
 
 def test_table_1_stands_at_the_end_of_figure_2(tmp_path):
-    training, test = figures.figure_2(tmp_path).figure.findobj(mpl.axes.Axes)
+    training, test = figures.figure_2(Where(tmp_path)).figure.findobj(mpl.axes.Axes)
     assert bars(training) == [("o", 99.94, approx(0.01)), ("s", 98.90, approx(0.15))]
     assert bars(test) == [("o", 98.19, approx(0.13)), ("s", 97.60, approx(0.12))]
 
@@ -239,7 +249,7 @@ def test_a_bar_is_one_deviation_to_each_side():
 
 def test_the_weights_of_layer_l_stand_at_depth_l_h(full):
     """T = 3 and 150 layers, of which the made-up results tell the first six."""
-    for ax in figures.figure_6(full).figure.axes:
+    for ax in draw("figure_6", full).figure.axes:
         assert len(ax.lines) == 4
         for line in ax.lines:
             assert line.get_xdata() == approx([0, 0.02, 0.04, 0.06, 0.08, 0.10])

@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 from conftest import make_problem
 from identities import error, orders
-from synthetic import book
+from optimise_first import OptimiseFirst
 
 from snode import Euler, tanh
 from snode.network import Weights, identity
 from snode.trajectory import Path
 
 pytestmark = pytest.mark.numpy_only
-OptimiseFirst = book("optimise_first").OptimiseFirst
 
 
 def test_one_neuron_by_hand():

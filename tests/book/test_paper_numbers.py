@@ -3,12 +3,11 @@
 import re
 from collections import Counter
 
+import paper_numbers as numbers
 import pytest
-from pages import build, extension
+from pages import build
 
 pytestmark = pytest.mark.numpy_only
-
-numbers = extension("paper_numbers")
 
 MODEL = r"""# 3 Model
 

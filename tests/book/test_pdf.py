@@ -7,11 +7,10 @@ import sys
 import nbformat
 import pytest
 from docutils import nodes
-from pages import BOOK, CONF, ROOT, extension
+from pages import BOOK, CONF, ROOT
+from printed_outputs import to_nodes
 
 pytestmark = pytest.mark.numpy_only
-
-to_nodes = extension("printed_outputs").to_nodes
 
 TABLE = (
     "<table><caption>Two <b>rows</b></caption><thead><tr><th></th><th>ours</th></tr></thead>"

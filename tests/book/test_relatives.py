@@ -1,20 +1,15 @@
 """The relatives of the paper's attack: the step in the box is the nearest, attacks stay in it."""
 
-import sys
-
 import numpy as np
 import pytest
+import relatives
 from conftest import make_problem
-from pages import BOOK
 from scipy.optimize import minimize
 
 from snode import Euler, tanh
 from snode.linearise import jacobian_rows, norms
 from snode.network import Weights, identity
 from snode.perturbed import infer
-
-sys.path.insert(0, str(BOOK))
-import relatives
 
 pytestmark = pytest.mark.numpy_only
 

@@ -2,18 +2,17 @@
 
 import json
 import os
-import runpy
 import shutil
 import subprocess
 import sys
 
+import claims
+import exercises
 import pytest
-from pages import BOOK
-from synthetic import book
+import release
 
 pytestmark = pytest.mark.numpy_only
 
-release = runpy.run_path(str(BOOK / "_tools" / "release.py"))
 ASK = """
 import json, exercises, claims
 words = {n: v.word for n, v in claims.verdicts().items()}
@@ -23,7 +22,7 @@ print(json.dumps([words, len(exercises.exercises())]))
 
 @pytest.fixture
 def unpacked(tmp_path):
-    for name, file in release["tracked"]().items():
+    for name, file in release.tracked().items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, tmp_path / name)
     return tmp_path
@@ -36,10 +35,10 @@ def test_the_archive_of_notebooks_is_complete(unpacked):
     said = subprocess.run(
         command, cwd=unpacked / "book", env=env, capture_output=True, text=True, check=True
     ).stdout
-    words, exercises = json.loads(said)
-    ours = book("claims").verdicts()
+    words, count = json.loads(said)
+    ours = claims.verdicts()
     assert words == {str(number): verdict.word for number, verdict in ours.items()}
-    assert exercises == len(book("exercises").exercises())
+    assert count == len(exercises.exercises())
 
 
 def test_a_packed_archive_has_the_same_bytes_each_time(tmp_path):
@@ -49,5 +48,5 @@ def test_a_packed_archive_has_the_same_bytes_each_time(tmp_path):
         os.utime(source, (time, time))
         archives.append(tmp_path / str(time) / "x.zip")
         archives[-1].parent.mkdir()
-        release["pack"](archives[-1], {"b.txt": source, "a.txt": source})
+        release.pack(archives[-1], {"b.txt": source, "a.txt": source})
     assert archives[0].read_bytes() == archives[1].read_bytes()

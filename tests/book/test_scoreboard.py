@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import board
+import claims
+import contrasts
+import measures
 import numpy as np
 import pytest
 from memory import full, judged, memory, put, spread
-from synthetic import book
 
 pytestmark = pytest.mark.numpy_only
-claims, contrasts, measures = map(book, ("claims", "contrasts", "measures"))
 CLAIMS = claims.load()
 NETS = [(a, loss) for a in ("tanh", "relu") for loss in ("l2", "ce")]
 
@@ -148,7 +150,7 @@ def test_the_way_of_training_shapes_the_perturbation(made):
 
 
 def test_the_board_counts_and_links(made, tmp_path):
-    board, found = book("board"), claims.verdicts(tmp_path)
+    found = claims.verdicts(tmp_path)
     parts = board.sections(CLAIMS)
     assert sum(map(len, parts.values())) == len(CLAIMS) == sum(board.count(found).values())
     for part in parts.values():
@@ -160,7 +162,7 @@ def test_the_board_counts_and_links(made, tmp_path):
 
 
 def test_the_picture_marks_each_verdict(made, tmp_path):
-    board, found = book("board"), claims.verdicts(tmp_path)
+    found = claims.verdicts(tmp_path)
     parts = {"first": [1, 21, 63], "last": [64]}
     (ax,) = board.picture(parts, found).axes
     words = [{found[n].word for n in numbers} for numbers in parts.values()]

@@ -2,23 +2,21 @@
 
 import ast
 import re
-import runpy
 import subprocess
 import sys
 
+import exercises
 import jupytext
 import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from pages import BOOK
+from student import _pieces, has_exercises, split, student
 
 pytestmark = pytest.mark.numpy_only
 
-tool = runpy.run_path(str(BOOK / "_tools" / "student.py"))
-plans = runpy.run_path(str(BOOK / "exercises.py"))
-student, split = tool["student"], tool["split"]
-PAGES = [text for text in sorted((BOOK / "text").glob("*.md")) if tool["has_exercises"](text)]
+PAGES = [text for text in sorted((BOOK / "text").glob("*.md")) if has_exercises(text)]
 
 
 @pytest.fixture(params=PAGES, ids=lambda path: path.stem)
@@ -103,7 +101,7 @@ def test_each_name_that_a_check_looks_at_is_explained(text):
 
 def test_no_check_loses_an_assertion_to_a_loop(text):
     """Only those at the top of a solution's cell become its check."""
-    pieces = tool["_pieces"](jupytext.read(text))
+    pieces = _pieces(jupytext.read(text))
     inside, lost = False, []
     for kind, content in pieces:
         inside = {"solution-start": True, "solution-end": False}.get(kind, inside)
@@ -184,7 +182,7 @@ def test_nbval_fails_at_exactly_the_exercises(tmp_path):
 
 
 def test_every_exercise_says_its_grade_and_time():
-    known = plans["exercises"]()
+    known = exercises.exercises()
     assert len({e.label for e in known}) == len(known) > 50
     assert not [e for e in known if e.minutes is None or e.grade not in (1, 2, 3)]
 
@@ -202,7 +200,7 @@ def test_every_exercise_says_its_grade_and_time():
     ],
 )
 def test_times_are_read(title, body, minutes):
-    assert plans["time_needed"](title, body) == minutes
+    assert exercises.time_needed(title, body) == minutes
 
 
 @pytest.mark.parametrize(
@@ -219,10 +217,10 @@ def test_times_are_read(title, body, minutes):
 def test_a_plan_that_does_not_add_up_is_noticed(old, new, said):
     page, known = (
         (BOOK / "text" / "course_plans.md").read_text(encoding="utf-8"),
-        plans["exercises"](),
+        exercises.exercises(),
     )
-    assert not list(plans["complaints"](plans["meetings"](page), known))
-    wrong = list(plans["complaints"](plans["meetings"](page.replace(old, new, 1)), known))
+    assert not list(exercises.complaints(exercises.meetings(page), known))
+    wrong = list(exercises.complaints(exercises.meetings(page.replace(old, new, 1)), known))
     assert wrong and said in " ".join(wrong)
 
 

@@ -1,15 +1,8 @@
 """What a page suggests under "Change it" are parameters of its own, in a form that is executed."""
 
-import sys
-
 import jupytext
 import pytest
-from pages import BOOK
-
-sys.path.insert(0, str(BOOK / "_tools"))
 from suggested import TEXTS, suggested, variants
-
-sys.path.pop(0)
 
 pytestmark = pytest.mark.numpy_only
 PAGES = [path for path in sorted(TEXTS.glob("*.md")) if "## Change it" in path.read_text("utf-8")]

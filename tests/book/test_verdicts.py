@@ -1,12 +1,15 @@
 """Verdicts at their edges: which word wins, how many cells are asked for, where a bound lies."""
 
+import claims
+import contrasts
+import evidence
 import numpy as np
 import pytest
+import special
 from memory import judged, memory, put
-from synthetic import book, write
+from synthetic import write
 
 pytestmark = pytest.mark.numpy_only
-claims, contrasts, evidence, special = map(book, ("claims", "contrasts", "evidence", "special"))
 CLAIMS = claims.load()
 NETS = [(a, loss) for a in ("tanh", "relu") for loss in ("l2", "ce")]
 THREE = ("rmsprop", "ncg", "ncg-sobolev")
