@@ -9,11 +9,13 @@ from math import hypot, inf, sqrt
 from typing import NamedTuple
 
 import numpy as np
-from cells import DATA, METHODS, NETWORKS, SEEDS, Where, numbers, printed
+from cells import METHODS, NETWORKS, PAPER, numbers, printed
 from evidence import Comparison, Printed, compare, prediction_factor
 
 MARGIN = 0.3  # points of accuracy that do not matter, fixed before any result was there
-MARKS = {"agrees": "✓", "differs": "✗", "undecided": "?", "not run yet": "–", "not judged": "–"}
+MARKS = {"agrees": "✓", "differs": "✗", "inside": "·", "outside": "·", "undecided": "?"}
+MARKS |= {"not run yet": "–", "not judged": "–"}
+ONE_RUN = {"agrees": "inside", "differs": "outside"}  # the paper's interval; it decides no cell
 HEADS = ("", "paper", "ours", "n", "difference", "verdict")
 QUANTITIES = {"fooled": ("success", 100), "mean norm": ("mean", 1), "largest norm": ("largest", 1)}
 
@@ -47,9 +49,15 @@ class Cell(NamedTuple):
         """Ours minus the paper's, None without a value of ours."""
         return float(np.mean(self.values)) - self.paper.mean if self.values else None
 
+    @property
+    def word(self):
+        """The verdict's word; of a single run, where it lies."""
+        word = self.verdict.word
+        return ONE_RUN.get(word, word) if len(self.values) == 1 else word
+
     def texts(self):
         """Return the line's texts, in the order of HEADS."""
-        n, word = len(self.values), self.verdict.word
+        n, word = len(self.values), self.word
         paper = f"{self.paper.mean:.2f} ± {self.paper.sd:.2f}"
         ours = f"{np.mean(self.values):.2f}" if n else ""
         if n > 1:
@@ -87,7 +95,7 @@ class Table(NamedTuple):
 
     def count(self):
         """Return how many cells have each verdict, a dict."""
-        words = [cell.verdict.word for cell in self.cells]
+        words = [cell.word for cell in self.cells]
         return {word: words.count(word) for word in MARKS if word in words}
 
 
@@ -146,17 +154,13 @@ def _heed(cell, verdict):
     return verdict
 
 
-def table1(folder=DATA, profile="paper", seeds=SEEDS):
+def table1(where=PAPER):
     """Return Table 1: accuracy in percent, trained and inferred by Euler's method and by ODE45.
 
     Parameters
     ----------
-    folder : str or Path
-        Of the results.
-    profile : str
-        A name of `profiles.PROFILES`.
-    seeds : sequence of int
-        Those wanted.
+    where : cells.Where
+        Folder of the results, profile, seeds wanted.
 
     Returns
     -------
@@ -164,7 +168,7 @@ def table1(folder=DATA, profile="paper", seeds=SEEDS):
         Groups are the paper's columns, such as "Euler, ODE45": trained by one, inferred by the
         other.  Not judged while both solvers have no more than 10 epochs: the paper has 20.
     """
-    where, table, cells = Where(folder, profile, tuple(seeds)), printed()["table1"], []
+    table, cells = printed()["table1"], []
     solvers, epochs = where.solvers()
     error = 0.0 if epochs == table["epochs"] else inf
     for group, pairs in table["rows"].items():
@@ -177,19 +181,19 @@ def table1(folder=DATA, profile="paper", seeds=SEEDS):
     return Table(title, judge(cells, MARGIN))
 
 
-def table2(folder=DATA, profile="paper", seeds=SEEDS):
+def table2(where=PAPER):
     """Return Table 2: accuracy on test images in percent, five methods on four networks.
 
     Parameters
     ----------
-    folder, profile, seeds : as in `table1`
+    where : as in `table1`
 
     Returns
     -------
     Table
         Groups are the methods, names the networks.
     """
-    where, table, cells = Where(folder, profile, tuple(seeds)), printed()["table2"], []
+    table, cells = printed()["table2"], []
     for method in METHODS:
         for network, pair in zip(table["columns"], table["rows"][method], strict=True):
             found = numbers(where.cell(method, network), "accuracy", "euler", 1)
@@ -198,7 +202,7 @@ def table2(folder=DATA, profile="paper", seeds=SEEDS):
     return Table("Accuracy on test images [%]", judge(cells, MARGIN))
 
 
-def table3(folder=DATA, profile="paper", seeds=SEEDS, attack="default"):
+def table3(where=PAPER):
     """Return Table 3: how many images Carlini and Wagner's attack fools, and with which norms.
 
     The paper attacks all test images, our results the first ones only.  Two verdicts heed that: the
@@ -206,17 +210,15 @@ def table3(folder=DATA, profile="paper", seeds=SEEDS, attack="default"):
 
     Parameters
     ----------
-    folder, profile, seeds : as in `table1`
-    attack : str
-        "default", as the Toolbox has it, or "configured", with many iterations.
+    where : as in `table1`
 
     Returns
     -------
     Table
         Groups such as "NCG: fooled [%]", names the networks.
     """
-    where, table, cells = Where(folder, profile, tuple(seeds)), printed()["table3"], []
-    path = ("toolbox", f"carlini-wagner {attack}")
+    table, cells = printed()["table3"], []
+    path = ("toolbox", "carlini-wagner default")
     for method, parts in table["rows"].items():
         found = {network: where.cell(method, network) for network in NETWORKS}
         for part, pairs in parts.items():
@@ -229,7 +231,7 @@ def table3(folder=DATA, profile="paper", seeds=SEEDS, attack="default"):
                 )
                 error = _few_images(part, pair[0], found[network], path)
                 cells.append(Cell(group, network, paper, values, error))
-    return Table(f"Attack of Carlini and Wagner, {attack}", judge(cells))
+    return Table("Attack of Carlini and Wagner, default", judge(cells))
 
 
 def _few_images(part, mean, results, path):
