@@ -9,6 +9,7 @@ import pytest
 
 from snode import check, cli, machine
 from snode.arrays import to_device, to_numpy
+from snode.cost import Cost
 from snode.euler import Euler
 
 
@@ -104,6 +105,11 @@ def test_whatever_is_raised_is_reported(xp, monkeypatch, capsys):
 def test_the_verdict(value, limit, verdict):
     line = check.Check("name", value, limit, "note")
     assert line.verdict == verdict and str(line).startswith(verdict) and str(line).endswith("note")
+
+
+def test_the_sizes_are_the_papers():
+    assert check.SIZES["full"] == (150, 196, 100, 10)
+    assert Cost(mu1=1.0) == check.L2 and Cost(mu2=1.0, mu3=0.4) == check.CE
 
 
 FAULTS = """

@@ -10,6 +10,7 @@ import pytest
 
 from snode.cli import main
 from snode.experiments.runs import Run
+from snode.experiments.storage import write_json
 from snode.experiments.training import shuffled, train
 from snode.network import Weights
 from snode.optimise import NCG
@@ -135,6 +136,12 @@ def test_an_unknown_name_is_refused_with_the_good_ones(option, capsys):
     assert "nonsense" in capsys.readouterr().err
     with pytest.raises(ValueError, match=f"{option}: expected one of .*, got 'nonsense'"):
         Run(**{option: "nonsense"})
+
+
+def test_write_json_leaves_nothing_behind_when_it_fails(tmp_path):
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "a.json", {"x": object()})
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_module_runs_as_a_program():

@@ -10,6 +10,7 @@ import jupytext
 import nbformat
 import pytest
 from jupytext.compare import compare_notebooks
+from pages import ROOT
 
 pytestmark = pytest.mark.numpy_only
 
@@ -92,3 +93,8 @@ def test_without_a_repository_it_says_what_to_do(monkeypatch, tmp_path):
     (tmp_path / "p.toml").write_text(NAMELESS)
     with pytest.raises(AssertionError, match="a copy of the book, see its README"):
         exec(colab.cell(tmp_path / "p.toml"), {})
+
+
+def test_binder_finds_the_environment_at_the_top():
+    assert (ROOT / "environment.yml").is_file()
+    assert not (ROOT / "binder").exists() and not (ROOT / ".binder").exists()

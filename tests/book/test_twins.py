@@ -80,9 +80,8 @@ def test_twins_agree(path, notebook):
     compare_notebooks(notebook, text, "md:myst", compare_outputs=False)
 
 
-def test_twins_that_differ_are_noticed():
-    path = NOTEBOOKS[0]
-    notebook, text = nbformat.read(path, 4), jupytext.read(BOOK / "text" / f"{path.stem}.md")
+def test_twins_that_differ_are_noticed(path, notebook):
+    text = jupytext.read(BOOK / "text" / f"{path.stem}.md")
     text.cells[-1].source += "\nand one line more"
     with pytest.raises(NotebookDifference):
         compare_notebooks(notebook, text, "md:myst", compare_outputs=False)
