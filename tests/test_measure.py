@@ -231,6 +231,8 @@ def test_other_choices_are_measured(choices):
     run = PROFILE.run(layers=6, epochs=1, **choices)
     found = measure(run, PROFILE, train(run).weights, run.data())
     assert len(found.arrays["state_mean"]) == 7
+    attacked = [name for name in module.ATTACKS if found.numbers[name]]
+    assert attacked == ([] if run.flow == "rk45" else ["attacks", "targets"])
 
 
 def test_the_toolbox_attacks_and_leaves_the_global_generator_alone(run, trained):

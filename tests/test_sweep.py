@@ -57,12 +57,13 @@ def test_a_misspelt_parameter_stops_the_run_before_it_begins(tmp_path):
 
 
 def test_a_parameter_reaches_the_run_and_a_finished_run_is_not_repeated(tmp_path):
-    line = (("seed", 1), ("layers", 6), ("runs", tmp_path / "runs"))
+    line = (("seed", 1), ("flow", "rk45"), ("layers", 6), ("runs", tmp_path / "runs"))
     assert papermill(tmp_path / "out.ipynb", *line).returncode == 0
-    name = "smoke-tanh-l2-ncg-layers=6-s1"
+    name = "smoke-tanh-l2-ncg-flow=rk45-layers=6-s1"
     folder = tmp_path / "runs" / name
     content = json.loads((folder / f"{name}.json").read_text())
     assert content["run"]["seed"] == 1 and content["run"]["layers"] == 6
+    assert content["measurements"]["attacks"] == {}  # as in Table 1
     assert {p.name for p in folder.iterdir()} == {
         f"{name}.json",
         f"{name}.npz",

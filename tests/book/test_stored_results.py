@@ -18,19 +18,22 @@ PAPER = {"layers": 150, "horizon": 3.0, "batch": 100, "iterations": 6, "std": 0.
 def refuse(content, arrays):
     """Raise AssertionError if a result is not one of the paper's size, measured in full."""
     run, measured = content["run"], content["measurements"]
-    assert run["dataset"] == "mnist14" and arrays["attacks_own_norm"].shape == (10_000,)
+    assert run["dataset"] == "mnist14"
     if run["start"] == "iid":
         assert {name: run[name] for name in PAPER} == PAPER
     assert run["epochs"] in (10, 20)  # 20 in Table 1
     assert measured["accuracy"]["images"] == [60_000, 10_000]
     assert len(measured["noise"]["measured"]) == 9
+    assert content["provenance"]["commit"] and not content["provenance"]["dirty"]
+    if run["flow"] == "rk45" and not measured["attacks"]:  # Table 1 has no attacks
+        return
     right = round(10_000 * measured["accuracy"][run["flow"]][1])
-    assert measured["attacks"]["attacked"] == right
+    assert measured["attacks"].get("attacked") == right
+    assert arrays["attacks_own_norm"].shape == (10_000,)
     assert np.isfinite(arrays["attacks_own_norm"]).sum() <= right
     assert (~np.isnan(arrays["attacks_own_norm"])).sum() == right
     assert measured["toolbox"]["attacked"] >= 100
     assert measured["targets"]["attacked"] >= min(1000, right)
-    assert content["provenance"]["commit"] and not content["provenance"]["dirty"]
 
 
 @pytest.mark.parametrize("path", sorted(DATA.glob("paper-*.json")), ids=lambda path: path.stem)
@@ -51,6 +54,7 @@ def test_a_result_has_the_papers_size(path):
         (("run", "epochs"), 9),
         (("run", "dataset"), "digits"),
         (("measurements", "accuracy", "images"), [60_000, 1000]),
+        (("measurements", "attacks"), {}),
         (("measurements", "attacks", "attacked"), 1000),
         (("measurements", "toolbox", "attacked"), 99),
         (("provenance", "dirty"), True),
