@@ -50,7 +50,7 @@ def attacks(flow, weights, x0):
         "Algorithm 2": own(*of),
         "Algorithm 2, κ = 1": own(*of, kappa=1.0),
         "cap, margin, bisection": to_border(*of, own(*of, step=0.25, **capped)),
-        "Algorithm 2 in the box": in_the_box(*of, steps=15, cap=0.06),
+        "cap 0.06, in the box": in_the_box(*of, steps=15, cap=0.06),
         "cap, in the box, bisection": to_border(*of, in_the_box(*of)),
         "anchored, in the box, bisection": to_border(*of, in_the_box(*of, anchored=True)),
         "PGD, margin loss": to_border(*of, shrinking_pgd(*of, BALLS)),
