@@ -27,6 +27,7 @@ CAUSES = {  # a sign in the text of CuPy's error, and what it means
     "[Oo]ut of memory": "The GPU has no free memory: end the other programs that use it",
     r"libcuda\.so": "There is no NVIDIA driver on this machine",
     r"\.so\b|\.dll\b|\bDLL\b": f"CUDA's libraries are missing: {INSTALL}",
+    "cannot open source file": f"CUDA's headers are missing: {INSTALL}",
     "": "CuPy does not work here",
 }
 

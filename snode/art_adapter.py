@@ -4,7 +4,7 @@
     class gradients: rows of P by pull-backs                                         App. D.1
     loss gradient: lam(0) for lam(T) = soft(logits) - y, cross-entropy               Eq. (8)
 
-ART comes with the extra `book`; it wants images as rows.
+ART comes with the extra `book`; it wants images as rows, and NumPy's arrays whatever the device.
 
 Letters: N width, K images, C classes; rows x (K, N), y (K, C) or (K,).
 """
@@ -13,6 +13,7 @@ import warnings
 
 import numpy as np
 
+from snode.arrays import array_module, to_device, to_numpy
 from snode.cost import Cost, cross_entropies
 from snode.data import one_hot
 from snode.linearise import jacobian_rows
@@ -41,26 +42,19 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
     flow : Euler or RK45
         The discretisation.
     weights : Weights
-        (L, N, N), (L, N, 1), NumPy arrays.
+        (L, N, N), (L, N, 1), on either device; the network works there.  Trusts its input.
     classes : int
         C, a scalar.
     box : (float, float) or None
         The valid region of every pixel, ART's `clip_values`.
     valid : (float, float), optional
         Images are cut to this region before they are looked at, so that the box may be wider.
-
-    Raises
-    ------
-    TypeError
-        If the weights are not NumPy arrays.
     """
 
     estimator_params = BaseEstimator.estimator_params + ClassifierMixin.estimator_params
 
     def __init__(self, flow, weights, classes=10, box=(-1.0, 0.0), valid=None):
         """Remember the network; see the class."""
-        if not isinstance(weights.W, np.ndarray):
-            raise TypeError(f"weights: expected NumPy arrays, got {type(weights.W).__name__}")
         super().__init__(model=weights, clip_values=box)
         self.flow, self.weights, self.nb_classes, self.valid = flow, weights, classes, valid
 
@@ -114,9 +108,11 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
         path = self._path(x)
         if label is None:
             P = jacobian_rows(self.flow, self.weights, path, self.nb_classes)
-            return np.moveaxis(P, 2, 0).astype(np.float32)
-        lam_T = np.zeros_like(path.end)
-        lam_T[: self.nb_classes] = one_hot(np.broadcast_to(label, len(x)), self.nb_classes)
+            return np.moveaxis(to_numpy(P), 2, 0).astype(np.float32)
+        lam_T = array_module(path.end).zeros_like(path.end)
+        lam_T[: self.nb_classes] = self._on_device(
+            one_hot(np.broadcast_to(label, len(x)), self.nb_classes)
+        )
         return self._rows(self.flow.adjoint(self.weights, path, lam_T, keep=False).start)[:, None]
 
     def loss_gradient(self, x, y, **ignored):
@@ -140,7 +136,7 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
             If the images do not fit the network, or a class is out of range.
         """
         path = self._path(x)
-        lam_T = CROSS_ENTROPY.terminal(path.end, self._targets(y))
+        lam_T = CROSS_ENTROPY.terminal(path.end, self._on_device(self._targets(y)))
         return self._rows(self.flow.adjoint(self.weights, path, lam_T, keep=False).start)
 
     def compute_loss(self, x, y, reduction="none", **ignored):
@@ -164,8 +160,8 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
         """
         if reduction not in ("none", "mean", "sum"):
             raise ValueError(f"reduction: expected 'none', 'mean' or 'sum', got {reduction!r}")
-        z = self._path(x, keep=False).end[: self.nb_classes].astype(np.float64)
-        loss = cross_entropies(z, self._targets(y))
+        z = to_numpy(self._path(x, keep=False).end[: self.nb_classes])
+        loss = cross_entropies(z.astype(np.float64), self._targets(y))
         return loss if reduction == "none" else getattr(loss, reduction)()
 
     def fit(self, x, y, **ignored):
@@ -179,7 +175,8 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
         raise NotImplementedError("train the network with snode.optimise, then hand it over")
 
     def _path(self, x, keep=True):
-        columns = np.ascontiguousarray(np.asarray(x).T, dtype=self.weights.W.dtype)
+        rows = np.asarray(x).T
+        columns = self._on_device(np.ascontiguousarray(rows, dtype=self.weights.W.dtype))
         check_images("x", columns, self.weights, self.nb_classes)
         if self.valid is not None:
             columns = columns.clip(*self.valid)
@@ -191,6 +188,9 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
             return one_hot(y, self.nb_classes, dtype)
         return np.ascontiguousarray(y.T, dtype=dtype)
 
+    def _on_device(self, a):
+        return to_device(a, array_module(self.weights.W))
+
     @staticmethod
     def _rows(columns):
-        return np.ascontiguousarray(columns.T, dtype=np.float32)
+        return np.ascontiguousarray(to_numpy(columns).T, dtype=np.float32)

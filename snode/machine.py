@@ -82,7 +82,11 @@ def waits(xp, call):
     if xp is np:
         return None
     loop = xp.ElementwiseKernel(
-        "T x, int32 n", "T y", "y = x; for (int k = 0; k < n; ++k) y = y * x + x;", "loop"
+        "T x, int32 n",
+        "T y",
+        # local variables: x and y are references, and would be read and written in each round
+        "T u = x, v = x; for (int k = 0; k < n; ++k) v = v * u + u; y = v;",
+        "loop",
     )
     x, done = xp.full(1, 0.5, np.float32), xp.cuda.Event()
     loop(x, 1)

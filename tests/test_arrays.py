@@ -234,6 +234,7 @@ CAUSES = {
     "libnvrtc.so.12: cannot open shared object file": "libraries are missing",
     "Could not find module 'nvrtc64_120_0.dll'": "libraries are missing",
     "DLL load failed while importing _core": "libraries are missing",
+    'cuda_fp16.h(129): error: cannot open source file "vector_types.h"': "headers are missing",
     "no module cupy.sort in /usr/lib/x": "does not work here",
 }
 

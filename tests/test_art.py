@@ -123,5 +123,3 @@ def test_bad_input_is_refused(setting):
                 call(x0.T, np.full(K, label))
     with pytest.raises(NotImplementedError, match="snode.optimise"):
         estimator.fit(x0.T, np.zeros(K, int))
-    with pytest.raises(TypeError, match="weights: expected NumPy"):
-        ArtClassifier(estimator.flow, type("Other", (), {"W": [1]})(), C)

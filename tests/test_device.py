@@ -17,6 +17,7 @@ from snode import attacks, sobolev
 from snode.arrays import array_module, axpby, is_array
 from snode.cost import Cost
 from snode.euler import Euler
+from snode.experiments import toolbox
 from snode.first_order import OPTIMISERS
 from snode.linearise import jacobian_rows
 from snode.network import ACTIVATIONS, Weights, tanh
@@ -105,6 +106,7 @@ import numpy as np, cupy
 from conftest import make_problem
 from test_device import COSTS
 from snode.euler import Euler
+from snode.experiments import toolbox
 from snode.first_order import OPTIMISERS
 from snode.network import ACTIVATIONS
 from snode.optimise import NCG
@@ -214,3 +216,27 @@ def test_devices_are_never_mixed(xp, name):
     for p, q in [(here, there), (there, here)]:
         with pytest.raises(TypeError):
             MIXED[name](p, q)
+
+
+def test_the_toolbox_attacks_a_network_where_its_weights_are(xp):
+    """Its own arrays are NumPy's; the numbers are those of the same network on the CPU."""
+    adapter = pytest.importorskip("snode.art_adapter")
+    p, classes = make_problem(dtype=np.float32, K=6, size=0.4), 4
+    x0, label = (np.tanh(p.x0) - 1) / 2, np.arange(6) % classes
+    rows = np.ascontiguousarray(x0.T)
+    here, there = (
+        adapter.ArtClassifier(Euler(tanh), w, classes) for w in (p.weights, p.weights.to(xp))
+    )
+    for ask in (
+        lambda e: e.predict(rows),
+        lambda e: e.class_gradient(rows),
+        lambda e: e.class_gradient(rows, label=label),
+        lambda e: e.loss_gradient(rows, label),
+        lambda e: e.compute_loss(rows, label),
+    ):
+        assert isinstance(ask(there), np.ndarray)
+        np.testing.assert_allclose(ask(there), ask(here), rtol=1e-4, atol=1e-6)
+    found = toolbox.toolbox_attacks(
+        Euler(tanh), p.weights.to(xp), xp.asarray(x0), classes, iterations=2
+    )
+    assert all(isinstance(norm, np.ndarray) and norm.shape == (6,) for norm in found.values())

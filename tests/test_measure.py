@@ -7,6 +7,7 @@ import pytest
 
 from snode.attacks import attack, nine_targets
 from snode.data import Split
+from snode.euler import Euler
 from snode.experiments import measure as module
 from snode.experiments import strength
 from snode.experiments.measure import measure
@@ -157,6 +158,18 @@ def test_a_network_that_rk45_cannot_follow_is_measured(run, trained, monkeypatch
     monkeypatch.setattr(RK45, "forward", fail)
     accuracy, _ = module.accuracies(module._network(run, PROFILE, trained.weights, run.data(), np))
     assert np.isnan(accuracy["rk45"]).all() and min(accuracy["euler"]) > 0
+
+
+def test_a_failure_of_the_device_is_no_measurement(run, trained, monkeypatch):
+    """CuPy's errors are subclasses of RuntimeError."""
+
+    def fail(*_, **__):
+        raise type("CUBLASError", (RuntimeError,), {})("CUBLAS_STATUS_ALLOC_FAILED")
+
+    network = module._network(run, PROFILE, trained.weights, run.data(), np)
+    monkeypatch.setattr(Euler, "forward", fail)
+    with pytest.raises(RuntimeError, match="CUBLAS_STATUS_ALLOC_FAILED"):
+        module.accuracies(network)
 
 
 def test_numbers_are_those_of_their_definitions(run, trained, measured):

@@ -26,7 +26,7 @@ from snode.experiments.results import make_result, save
 from snode.experiments.storage import make_folder, runs_folder
 from snode.experiments.toolbox import available
 from snode.files import check_new
-from snode.machine import keep_freed_memory
+from snode.machine import describe, keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -133,11 +133,13 @@ def prepare(profile, run, runs=None, backend="numpy"):
             f"{finished}: this run is finished; remove its folder to repeat it, or this file to "
             "repeat its measurements only"
         )
+    # the bits of a GPU depend on its model and libraries
+    device = {k: v for k, v in describe(xp).items() if k in ("GPU", "CUDA", "cupy")}
     identity = {
         "run": asdict(run),
         "code": code,
         "numpy": np.__version__,
-        "backend": xp.__name__,
+        "backend": device or xp.__name__,
     }
     path = folder / "checkpoint.npz"
     checkpoint = Checkpoint(path, identity, profile.checkpoint_seconds)

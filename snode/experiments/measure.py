@@ -154,7 +154,10 @@ def accuracies(network):
                 accuracy(flow, network.weights, x, labels, chunk=network.chunk)
                 for x, labels in parts
             ]
-        except (FloatingPointError, RuntimeError):  # no number of RK45's steps can follow it
+        except (FloatingPointError, RuntimeError) as error:
+            if type(error) not in (FloatingPointError, RuntimeError):  # a device's, such as cuBLAS
+                raise
+            # no number of RK45's steps can follow it
             scores[name] = [math.nan] * len(parts)
     euler, fine = network.run.solver("euler"), [network.weights.refined(m) for m in (2, 4)]
     scores["finer"] = [accuracy(euler, w, *network.test, chunk=network.chunk) for w in fine]

@@ -207,8 +207,7 @@ def toolbox(network):
     index = np.flatnonzero(network.right)[: network.profile.toolbox_images]
     if len(index) == 0:
         return {}, {}
-    x, w = to_numpy(_images(network, index)), network.weights.to(np)
-    settings = (network.run.box(), network.profile.toolbox_iterations)
-    found = toolbox_attacks(network.flow, w, x, CLASSES, *settings)
+    of = (network.flow, network.weights, _images(network, index), CLASSES)
+    found = toolbox_attacks(*of, network.run.box(), network.profile.toolbox_iterations)
     numbers = {k: summary(norm) for k, norm in found.items()}
     return {"attacked": len(index), **numbers}, {}

@@ -13,6 +13,7 @@ Letters: N width, K images; x (N, K).
 
 import numpy as np
 
+from snode.arrays import array_module, to_device, to_numpy
 from snode.perturbed import infer
 
 WIDER = 0.01  # of the box's width
@@ -35,8 +36,8 @@ def toolbox_attacks(flow, weights, x, classes=10, box=(-1.0, 0.0), iterations=10
     flow : Euler or RK45
         The discretisation.
     weights : Weights
-        (L, N, N), (L, N, 1), NumPy arrays.
-    x : numpy.ndarray (N, K)
+        (L, N, N), (L, N, 1).
+    x : array (N, K)
         Images inside the valid region, inferred rightly.
     classes, iterations : int
         C, and the iterations of the configured attack in each search (scalars).
@@ -52,18 +53,17 @@ def toolbox_attacks(flow, weights, x, classes=10, box=(-1.0, 0.0), iterations=10
     ------
     ImportError
         If the Toolbox is missing.
-    TypeError
-        If the weights are not NumPy arrays.
     """
     wide = (box[0] - WIDER * (box[1] - box[0]), box[1] + WIDER * (box[1] - box[0]))
     estimator = _adapter()(flow, weights, classes, box)
     wider = _adapter()(flow, weights, classes, wide, valid=box)
     attacks = _attacks(estimator, wider, x.shape[1], iterations)
-    j, found = infer(flow, weights, x, classes), {}
+    xp, j, found = array_module(x), to_numpy(infer(flow, weights, x, classes)), {}
+    x = to_numpy(x)
     for name, attack in attacks.items():
         rows = attack.generate(x.T.astype(np.float32), np.eye(classes)[j])
         reached = np.ascontiguousarray(rows.T, dtype=x.dtype).clip(*box)
-        success = infer(flow, weights, reached, classes) != j
+        success = to_numpy(infer(flow, weights, to_device(reached, xp), classes)) != j
         found[name] = np.where(success, np.linalg.norm(reached - x, axis=0), np.inf)
     return found
 

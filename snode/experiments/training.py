@@ -96,8 +96,9 @@ def train(
     while state.epoch <= run.epochs:
         _epoch(run, optimiser, data, xp, state, progress, clock, log_every)
         check_finite(state)
+        of, chunk = (optimiser.flow, state.weights), 500 if xp is np else 2500
         scores = [
-            accuracy(optimiser.flow, state.weights, to_device(part.x, xp), part.labels, CLASSES)
+            accuracy(*of, to_device(part.x, xp), part.labels, CLASSES, chunk)
             for part in (data.train, data.test)
         ]
         state.epochs.append(Epoch(state.epoch, *scores, state.seconds))
