@@ -18,7 +18,7 @@ from snode.scalars import check_seed
 
 BACKENDS = ("numpy", "cupy", "auto")
 ON_THE_CPU = "To run on the CPU instead, choose the backend 'numpy'."
-INSTALL = "pip install 'snode[gpu-cuda12]' for a CUDA 12 driver, or 'snode[gpu-cuda13]' for CUDA 13"
+INSTALL = "pip install 'cupy-cuda12x[ctk]' for a CUDA 12 driver, or 'cupy-cuda13x[ctk]' for CUDA 13"
 NO_GPU = "CuPy sees no GPU (is CUDA_VISIBLE_DEVICES empty?)"
 CAUSES = {  # a sign in the text of CuPy's error, and what it means
     "cudaErrorInsufficientDriver": "The NVIDIA driver is missing or older than this CuPy's CUDA: "

@@ -26,7 +26,7 @@ try:
         from art.estimators.classification import ClassGradientsMixin, ClassifierMixin
 except ImportError as error:
     raise ImportError(
-        "snode.art_adapter needs the Adversarial Robustness Toolbox: pip install 'snode[book]'"
+        "snode.art_adapter needs the Toolbox: pip install adversarial-robustness-toolbox"
     ) from error
 
 CROSS_ENTROPY = Cost(mu2=1.0)

@@ -72,12 +72,19 @@ def main(arguments=None):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="snode", description="Standalone neural ODEs.")
+    parser = argparse.ArgumentParser(
+        prog="snode", description="Standalone neural ODEs.", allow_abbrev=False
+    )
     parser.add_argument("--version", action="version", version=f"snode {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     sub = commands.add_parser(
-        "train", help="train a network", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        "train",
+        help="train a network",
+        description="Train a network, and keep it with --save. What has to survive an interruption "
+        "is a run of book/one_run.ipynb, which goes on from its checkpoints.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
     )
     for field in fields(Run):
         if field.type is bool:
@@ -86,17 +93,19 @@ def _parser():
             kind = {"type": field.type, "choices": CHOICES.get(field.name)}
         option = "--" + field.name.replace("_", "-")
         sub.add_argument(option, default=field.default, help=HELP[field.name], **kind)
-    sub.add_argument("--backend", default="numpy", choices=BACKENDS, help="numpy: the CPU")
+    sub.add_argument(
+        "--backend", default="numpy", choices=BACKENDS, help="auto: cupy, or else numpy"
+    )
     sub.add_argument("--output", type=Path, help="write the run and its accuracies to this file")
     sub.add_argument("--save", type=Path, help="write the trained weights to this .npz file")
     sub.set_defaults(command=_train)
 
     sub = commands.add_parser("data", help="fetch or check a data set")
-    sub.add_argument("name", choices=tuple(SHAPES))
+    sub.add_argument("name", choices=tuple(SHAPES), help=HELP["dataset"])
     sub.set_defaults(command=_data)
 
     sub = commands.add_parser("collect", help="copy finished runs to a folder, such as book/data")
-    sub.add_argument("folder", type=Path)
+    sub.add_argument("folder", type=Path, help="where they go; the runs are in SNODE_RUNS")
     sub.set_defaults(command=_collect)
 
     sub = commands.add_parser("check", help="compare this machine's results with NumPy's")
@@ -119,7 +128,7 @@ def _train(options):
         run,
         xp=xp,
         progress=lambda items, total: tqdm(items, total=total, unit="batch", leave=False),
-        report=lambda epoch: print(_line(epoch, run.epochs), flush=True),
+        report=lambda epoch: _report(epoch, run, options.save is not None),
     )
     try:
         if options.save is not None:
@@ -137,11 +146,14 @@ def _check_new(*paths):
             check_new(path)
 
 
-def _line(epoch, epochs):
-    return (
-        f"epoch {epoch.epoch}/{epochs}: training {100 * epoch.train_accuracy:.2f} %, "
-        f"test {100 * epoch.test_accuracy:.2f} %, {epoch.seconds:.1f} s"
+def _report(epoch, run, kept):
+    print(
+        f"epoch {epoch.epoch}/{run.epochs}: training {100 * epoch.train_accuracy:.2f} %, "
+        f"test {100 * epoch.test_accuracy:.2f} %, {epoch.seconds:.1f} s",
+        flush=True,
     )
+    if epoch.epoch == 1 and not kept:
+        print("The weights will not be kept; --save FILE keeps them.", file=sys.stderr)
 
 
 def _data(options):
@@ -157,6 +169,8 @@ def _data(options):
 def _collect(options):
     if not options.folder.is_dir():
         raise FileNotFoundError(f"{options.folder}: there is no such folder")
+    if not runs_folder().is_dir():
+        raise FileNotFoundError(f"{runs_folder()}: there is no such folder of runs (SNODE_RUNS)")
     new = collect(options.folder)
     for name in new:
         print(name)

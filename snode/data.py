@@ -118,7 +118,7 @@ def load(name, input_range=(0.0, -1.0), resample="triangle", dtype=np.float32):
     if name == "digits":
         parts, full = _digits(), 16
     else:
-        source = mnist.FASHION if name.startswith("fashion") else mnist.MNIST
+        source = {"mnist": mnist.MNIST, "fashion": mnist.FASHION}[name[:-2]]
         names, full = ("images-idx3-ubyte", "labels-idx1-ubyte"), 255
         parts = ([mnist.read(f"{p}-{name}", source) for name in names] for p in ("train", "t10k"))
     train, test = (

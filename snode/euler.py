@@ -19,7 +19,7 @@ from functools import cache
 import numpy as np
 
 from snode.arrays import array_module, elementwise
-from snode.network import Activation
+from snode.network import Activation, check_activation
 from snode.trajectory import Path, Trajectory, states
 
 
@@ -30,10 +30,19 @@ class Euler:
     Parameters
     ----------
     activation : Activation
-        sigma, with its derivative (a scalar function).  Trusts its input.
+        sigma, with its derivative (a scalar function).
+
+    Raises
+    ------
+    TypeError
+        If it is no `Activation`; on a GPU, from the solves, if that says nothing in CUDA.
     """
 
     activation: Activation
+
+    def __post_init__(self):
+        """Check the activation."""
+        check_activation(self.activation)
 
     def forward(self, weights, x0, keep=True):
         """Solve the direct problem.  Eq. (1).
@@ -53,7 +62,8 @@ class Euler:
             x (L+1, N, K) and slope (L, N, K).
         """
         W, b, h = weights.W, weights.b, weights.h
-        array_module(W, x0)
+        if array_module(W, x0) is not np and not self.activation.cuda:
+            raise TypeError(f"{self.activation.name}: on a GPU an activation needs its field cuda")
         step = _forward_step(self.activation, keep)
         x, slope = states(len(W) + 1, x0, keep), states(len(W), x0, keep)
         x[0][...] = x0

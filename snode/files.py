@@ -94,4 +94,5 @@ def read_arrays(path):
     except (OSError, MemoryError):
         raise
     except Exception as error:  # NumPy and zipfile raise a dozen types for bytes that have changed
-        raise ValueError(f"{path}: expected an npz file without pickles: {error}") from error
+        kind = type(error).__name__  # its text may advise to allow pickles
+        raise ValueError(f"{path}: expected an npz file without pickles, whole ({kind})") from error

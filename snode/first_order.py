@@ -12,7 +12,7 @@ from typing import Any
 
 from snode.arrays import elementwise
 from snode.cost import Cost
-from snode.optimise import check_batch, gradient
+from snode.optimise import check_batch, check_parts, gradient
 from snode.scalars import check_count, check_fraction, check_positive
 
 DECAYS = ("cost", "keras")
@@ -58,7 +58,7 @@ class RMSprop:
 
     def __post_init__(self):
         """Check the settings."""
-        _check(self.rate, self.passes, self.decay)
+        _check(self)
         check_fraction("rho", self.rho)
         check_positive("epsilon", self.epsilon, zero=True)
 
@@ -115,7 +115,7 @@ class Adam:
 
     def __post_init__(self):
         """Check the settings."""
-        _check(self.rate, self.passes, self.decay)
+        _check(self)
         check_fraction("beta1", self.beta1)
         check_fraction("beta2", self.beta2)
         check_positive("epsilon", self.epsilon, zero=True)
@@ -172,7 +172,7 @@ class Momentum:
 
     def __post_init__(self):
         """Check the settings."""
-        _check(self.rate, self.passes, self.decay)
+        _check(self)
         check_fraction("momentum", self.momentum)
 
     def update(self, weights, x0, y):
@@ -209,11 +209,12 @@ def _run(optimiser, weights, x0, y):
     return weights
 
 
-def _check(rate, passes, decay):
-    check_positive("rate", rate)
-    check_count("passes", passes)
-    if decay not in DECAYS:
-        raise ValueError(f"decay: expected 'cost' or 'keras', got {decay!r}")
+def _check(optimiser):
+    check_parts(optimiser.flow, optimiser.cost)
+    check_positive("rate", optimiser.rate)
+    check_count("passes", optimiser.passes)
+    if optimiser.decay not in DECAYS:
+        raise ValueError(f"decay: expected 'cost' or 'keras', got {optimiser.decay!r}")
 
 
 @elementwise(

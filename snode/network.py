@@ -14,15 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from snode.arrays import (
-    array_module,
-    axpby,
-    check_array,
-    dot,
-    generator,
-    to_device,
-    to_numpy,
-)
+from snode.arrays import array_module, axpby, check_array, dot, generator, to_device, to_numpy
 from snode.files import atomic, read_arrays
 from snode.scalars import check_count, check_positive
 
@@ -41,19 +33,25 @@ class Activation:
         Maps a, an array of any shape, to sigma(a) of the same shape.
     slope : callable
         Maps a and sigma(a) to sigma'(a) of the same shape: often the value tells the derivative.
-    cuda : str
-        The same in CUDA: sets `sigma` and `slope` from `a`.  Trusts its input.
+    cuda : str, optional
+        The same in CUDA, for a GPU: sets `sigma` and `slope` from `a`.  Trusts its input.
     """
 
     name: str
     sigma: Callable
     slope: Callable
-    cuda: str
+    cuda: str = ""
 
     def __call__(self, a):
         """Return sigma(a) and sigma'(a), arrays of a's shape.  Eq. (1); trusts its input."""
         sigma = self.sigma(a)
         return sigma, self.slope(a, sigma)
+
+
+def check_activation(activation):
+    """Refuse what is no scalar `Activation`, such as NumPy's tanh.  Eq. (1); Raises TypeError."""
+    if not isinstance(activation, Activation):
+        raise TypeError(f"activation: expected an Activation (snode.tanh), got {activation!r:.60}")
 
 
 tanh = Activation(

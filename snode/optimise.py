@@ -107,6 +107,8 @@ class NCG:
 
     Raises
     ------
+    TypeError
+        If the flow does not solve (1), or the cost does not end (8).
     ValueError
         If a number is out of range or a name is unknown.
     """
@@ -121,6 +123,7 @@ class NCG:
 
     def __post_init__(self):
         """Check the settings."""
+        check_parts(self.flow, self.cost)
         check_count("iterations", self.iterations)
         if self.gamma not in GAMMAS:
             raise ValueError(f"gamma: expected one of {', '.join(GAMMAS)}, got {self.gamma!r}")
@@ -224,6 +227,17 @@ def _check_descent(iteration, phi, new):
             f"iteration {iteration}: expected a finite cost and a gradient > 0, "
             f"got E = {E} and |g|^2 = {new.norm2}, with phi'(0) = {slope}"
         )
+
+
+def check_parts(flow, cost):
+    """Refuse what is no flow of (N, K) states, or no cost, or the two exchanged.  Eqs. (1), (3).
+
+    Raises TypeError.
+    """
+    for name, part, has in (("flow", flow, "forward"), ("cost", cost, "terminal")):
+        if not hasattr(part, has):
+            kind = {"flow": "Euler or RK45", "cost": "a Cost"}[name]
+            raise TypeError(f"{name}: expected {kind}, got {type(part).__name__} {part!r:.40}")
 
 
 def check_batch(weights, x0, y):

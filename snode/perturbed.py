@@ -93,7 +93,9 @@ def check_images(name, x, weights, classes, box=None):
     low, high = (-inf, inf) if box is None else map(float, np.asarray(box, x.dtype))
     if not (low <= float(x.min()) and float(x.max()) <= high):
         found = f"[{float(x.min())}, {float(x.max())}]"
-        raise ValueError(f"{name}: expected values in the valid region {list(box)}, got {found}")
+        raise ValueError(
+            f"{name}: expected values in the valid region {list(box)} (box=None: any), got {found}"
+        )
 
 
 def check_labels(name, labels, count, classes):

@@ -62,7 +62,7 @@ def load(name, repository=None):
     name : str
         One of `known()`.
     repository : str, optional
-        Its address, https://github.com/owner/name; without it that of the package.
+        Its address, ``https://github.com/owner/name``; without it that of the package.
 
     Returns
     -------

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snode.arrays import array_module, elementwise
-from snode.network import Activation
+from snode.network import Activation, check_activation
 from snode.ode import solve
 from snode.scalars import check_positive
 
@@ -48,6 +48,8 @@ class RK45:
 
     Raises
     ------
+    TypeError
+        If the activation is no `Activation`.
     ValueError
         If a tolerance is not positive; from the solves, if a solution starts with a slope that is
         not finite.
@@ -62,7 +64,8 @@ class RK45:
     atol: float = 1e-6
 
     def __post_init__(self):
-        """Check the tolerances; `ode.solve` checks them again for its dtype."""
+        """Check the activation and the tolerances, which `ode.solve` checks again for its dtype."""
+        check_activation(self.activation)
         for name in ("rtol", "atol"):
             check_positive(name, getattr(self, name))
 

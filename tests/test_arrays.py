@@ -178,7 +178,7 @@ def test_without_cupy_the_message_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", None)
     with pytest.raises(RuntimeError) as raised:
         backend("cupy")
-    for text in ("not installed", "snode[gpu-cuda12]", "snode[gpu-cuda13]", "backend 'numpy'"):
+    for text in ("not installed", "cupy-cuda12x[ctk]", "cupy-cuda13x[ctk]", "backend 'numpy'"):
         assert text in str(raised.value)
     with pytest.warns(RuntimeWarning, match="Going on with NumPy on the CPU") as warned:
         assert backend("auto") is np
@@ -201,7 +201,7 @@ def test_a_broken_cupy_is_told_and_left_alone(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(RuntimeError, match="^CUDA's libraries are missing.*libcudart") as raised:
         backend("cupy")
-    for text in ("snode[gpu-cuda12]", "snode[gpu-cuda13]", "(libcudart.so.12: not found)."):
+    for text in ("cupy-cuda12x[ctk]", "cupy-cuda13x[ctk]", "(libcudart.so.12: not found)."):
         assert text in str(raised.value)
     with pytest.warns(RuntimeWarning, match="Going on with NumPy"):
         assert backend("auto") is np

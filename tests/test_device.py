@@ -20,7 +20,7 @@ from snode.euler import Euler
 from snode.experiments import toolbox
 from snode.first_order import OPTIMISERS
 from snode.linearise import jacobian_rows
-from snode.network import ACTIVATIONS, Weights, tanh
+from snode.network import ACTIVATIONS, Activation, Weights, tanh
 from snode.optimise import NCG
 from snode.rk45 import RK45
 
@@ -240,3 +240,11 @@ def test_the_toolbox_attacks_a_network_where_its_weights_are(xp):
         Euler(tanh), p.weights.to(xp), xp.asarray(x0), classes, iterations=2
     )
     assert all(isinstance(norm, np.ndarray) and norm.shape == (6,) for norm in found.values())
+
+
+@pytest.mark.cupy_only
+def test_an_activation_without_cuda_is_refused(xp):
+    p = make_problem(xp, L=2)
+    sine = Activation("sine", xp.sin, lambda a, sigma: xp.cos(a))
+    with pytest.raises(TypeError, match="sine: on a GPU an activation needs its field cuda"):
+        Euler(sine).forward(p.weights, p.x0)

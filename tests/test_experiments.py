@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 
 from snode.cli import main
+from snode.cost import Cost
+from snode.euler import Euler
 from snode.experiments.runs import Run
 from snode.experiments.storage import write_json
 from snode.experiments.training import shuffled, train
-from snode.network import Weights
+from snode.first_order import OPTIMISERS
+from snode.network import Weights, tanh
 from snode.optimise import NCG
+from snode.rk45 import RK45
 
 pytestmark = pytest.mark.numpy_only
 SMALL = {"layers": 12, "epochs": 2, "batch": 200, "iterations": 3}
@@ -74,7 +78,9 @@ def test_train_prints_a_line_an_epoch_and_writes_the_result_once(tmp_path, capsy
     assert main([*options, *arguments(save=saved)]) == 0
     assert np.array_equal(Weights.load(saved).W, train(Run(seed=2, **SMALL)).weights.W)
     saved.unlink()
-    lines = capsys.readouterr().out.splitlines()
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert "will not be kept" not in err
     assert [line.split(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
     content = json.loads(output.read_text())
     assert content["run"] == dataclasses.asdict(Run(seed=2, **SMALL))
@@ -136,6 +142,36 @@ def test_an_unknown_name_is_refused_with_the_good_ones(option, capsys):
     assert "nonsense" in capsys.readouterr().err
     with pytest.raises(ValueError, match=f"{option}: expected one of .*, got 'nonsense'"):
         Run(**{option: "nonsense"})
+
+
+def test_whoever_does_not_save_is_told_after_the_first_epoch(capsys):
+    assert main(["train", *arguments(**SMALL)]) == 0
+    assert capsys.readouterr().err.count("The weights will not be kept; --save FILE") == 1
+
+
+def test_an_abbreviated_option_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--epochs", "1", "--epoch", "3"])
+    assert "--epoch" in capsys.readouterr().err
+
+
+def test_collect_says_that_there_are_no_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SNODE_RUNS", str(tmp_path / "nothing"))
+    assert main(["collect", str(tmp_path)]) == 2
+    assert f"{tmp_path / 'nothing'}: there is no such folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", [NCG, *OPTIMISERS.values()])
+def test_a_flow_and_a_cost_are_asked_for_in_this_order(method):
+    with pytest.raises(TypeError, match="cost: expected a Cost, got str 'l2'"):
+        method(Euler(tanh), "l2")
+    with pytest.raises(TypeError, match="flow: expected Euler or RK45, got Cost"):
+        method(Cost(mu1=1), Euler(tanh))
+    for flow in (Euler, RK45):
+        with pytest.raises(
+            TypeError, match="activation: expected an Activation .* got <ufunc 'tanh'>"
+        ):
+            flow(np.tanh)
 
 
 def test_write_json_leaves_nothing_behind_when_it_fails(tmp_path):

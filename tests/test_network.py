@@ -81,10 +81,9 @@ def test_activation_has_the_slope_that_differences_find(xp, activation):
     for step in (0.04, 0.02, 0.01):
         up, down = (to_numpy(activation(xp.asarray(a + s))[0]) for s in (step, -step))
         errors.append(np.abs((up - down) / (2 * step) - to_numpy(slope)).max())
-    if activation is tanh:
-        assert np.all((orders(errors) > 1.9) & (orders(errors) < 2.1))
-    else:  # straight pieces: no error but rounding
-        assert max(errors) < 1e-13
+    straight = max(errors) < 1e-13  # in pieces: no error but rounding
+    assert straight or np.all((orders(errors) > 1.9) & (orders(errors) < 2.1))
+    assert straight == (activation in (relu, identity))
 
 
 def test_activations_are_their_formulas(xp):
@@ -157,7 +156,7 @@ def test_a_bad_file_is_refused(tmp_path):
         with pytest.raises(ValueError, match=message):
             Weights.load(path)
     np.savez(path, **{**good, "W": np.array([print, None])})
-    with pytest.raises(ValueError, match="allow_pickle=False"):
+    with pytest.raises(ValueError, match=r"an npz file without pickles, whole \(ValueError\)"):
         Weights.load(path)
     for content in (b"", b"not a zip file", path.read_bytes()[:200]):
         path.write_bytes(content)

@@ -139,3 +139,19 @@ def test_a_failed_run_leaves_the_others_going_and_keeps_its_notebook(tmp_path):
     assert sweep.wait() == 0, sweep.stderr.read()
     assert len(finished(tmp_path)) == 6
     assert all(p.stat().st_mtime_ns == t for p, t in times.items())
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("profil=smoke", "no such setting: profil; there are profile, backend, seeds"),
+        ("profile=smok", "no such profile: smok; there are smoke, quick, paper"),
+        ("only=tri", "no such entry: tri; there are table1"),
+    ],
+)
+def test_a_misspelt_setting_plans_nothing(tmp_path, setting, message):
+    pytest.importorskip("snakemake", reason="extra sweep")
+    sweep = snakemake(tmp_path, setting)
+    assert sweep.wait() != 0 and message in sweep.stderr.read()
+    assert not list(tmp_path.iterdir())
