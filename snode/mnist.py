@@ -137,8 +137,8 @@ def read(name, source=MNIST):
             return _checked(path, name, source, remedy)
     if named:
         raise FileNotFoundError(
-            f"SNODE_DATA is {named!r}, but there is no {Path(source.folder, name)} or {name}.gz in "
-            f"that folder: put the file there, e.g. from {source.mirrors[0]}{name}.gz, "
+            f"SNODE_DATA is {named!r}, but there is neither {folder / name} nor {name}.gz beside "
+            f"it: put the file there, e.g. from {source.mirrors[0]}{name}.gz, "
             "or unset SNODE_DATA to have it downloaded"
         )
     return _download(name, source, folder)
