@@ -175,8 +175,8 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
         raise NotImplementedError("train the network with snode.optimise, then hand it over")
 
     def _path(self, x, keep=True):
-        rows = np.asarray(x).T
-        columns = self._on_device(np.ascontiguousarray(rows, dtype=self.weights.W.dtype))
+        columns = np.ascontiguousarray(np.asarray(x).T, dtype=self.weights.W.dtype)
+        columns = self._on_device(columns)
         check_images("x", columns, self.weights, self.nb_classes)
         if self.valid is not None:
             columns = columns.clip(*self.valid)
