@@ -1,4 +1,4 @@
-"""The repository's own rules: one list of pins, nothing stray at the top, no silent skips."""
+"""The repository's own rules: versions pinned once, nothing stray at the top, no silent skips."""
 
 import os
 import re
@@ -26,10 +26,14 @@ def plain(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def direct():
-    """All direct requirements except those of the GPU extras, which depend on the machine."""
-    extras = [lines for name, lines in EXTRAS.items() if not name.startswith("gpu")]
-    return [line for lines in [PROJECT["dependencies"], *extras] for line in lines]
+def pinned():
+    """The requirements of the extras; those of the GPU extras depend on the machine."""
+    return [x for name, lines in EXTRAS.items() if not name.startswith("gpu") for x in lines]
+
+
+def least():
+    """The package's own requirements and the lowest versions that they allow."""
+    return dict(line.split(">=") for line in PROJECT["dependencies"])
 
 
 def frozen():
@@ -38,15 +42,23 @@ def frozen():
     return [line.split(" ;")[0] for line in lines if line and not line.startswith("#")]
 
 
-def test_direct_requirements_are_pinned_exactly_and_once():
-    names = [plain(PIN.fullmatch(line)["name"]) for line in direct()]
-    assert len(names) == len(set(names))
+def test_each_version_is_pinned_once():
+    names = [plain(PIN.fullmatch(line)["name"]) for line in pinned() + frozen()]
+    assert len(names) == len(set(names)) and len(frozen()) > 100
 
 
-def test_constraints_freeze_the_indirect_requirements_only():
-    names = [plain(PIN.fullmatch(line)["name"]) for line in frozen()]
-    assert len(names) == len(set(names)) > 100
-    assert not set(names) & {plain(PIN.fullmatch(line)["name"]) for line in direct()}
+def test_the_package_asks_for_a_range_that_holds_the_frozen_version():
+    versions = dict(line.split("==") for line in frozen())
+    for name, low in least().items():
+        low, version = (tuple(map(int, v.split("."))) for v in (low, versions[name]))
+        assert low <= version, name
+
+
+def test_the_lowest_versions_are_tested_every_week():
+    rows = workflows()["weekly"]["jobs"]["other-numpys"]["strategy"]["matrix"]["include"]
+    (oldest,) = (row for row in rows if "==" in row["ask"])
+    assert oldest["ask"].split() == [f"{name}=={low}.*" for name, low in least().items()]
+    assert PROJECT["requires-python"].startswith(f">={oldest['python']},")
 
 
 def test_environment_is_python_pip_and_the_extras():

@@ -5,9 +5,9 @@ python book/_tools/colab.py
 It is hidden on the page, the same everywhere, and the first code cell of a page: in its text twin
 and in its notebook, whose outputs stay.  Where `snode` can be imported it does nothing at all.  The
 repository's address is that of `project.urls` in pyproject.toml; while there is none, the cell says
-so to whoever needs it.  Of the pins there only the Adversarial Robustness Toolbox is installed, and
-by itself: Colab has NumPy, SciPy, Matplotlib and scikit-learn, in versions of its own, and pins
-would only make it restart.
+so to whoever needs it.  Of the extras only the Adversarial Robustness Toolbox is installed, and by
+itself: Colab has NumPy, SciPy, Matplotlib and scikit-learn, in versions of its own, and pins would
+only make it restart.
 """
 
 import re
