@@ -16,7 +16,7 @@ from snode.experiments.checkpoints import Checkpoint
 from snode.experiments.gather import without_times
 from snode.experiments.measure import measure
 from snode.experiments.profiles import PROFILES, choose
-from snode.experiments.runs import CHOICES, Run
+from snode.experiments.runs import CHOICES, USERS, Run
 from snode.experiments.storage import make_folder, read_json, runs_folder, write_arrays
 from snode.experiments.training import train
 from snode.files import read_arrays
@@ -213,7 +213,7 @@ def test_no_pickles(tmp_path):
             "paper-tanh-ce-rmsprop-weight_decay=1e-08-s3",
         ),
         ("smoke", {"input_range": "0to1"}, "smoke-tanh-l2-ncg-input_range=0to1-s0"),
-        ("smoke", {"std": 0.005, "rate": 1}, "smoke-tanh-l2-ncg-std=0.005-rate=1.0-s0"),
+        ("smoke", {"std": 0.005, "horizon": 1}, "smoke-tanh-l2-ncg-horizon=1.0-std=0.005-s0"),
     ],
 )
 def test_an_id_is_readable_and_stable(profile, choices, name):
@@ -223,15 +223,25 @@ def test_an_id_is_readable_and_stable(profile, choices, name):
 def test_every_choice_changes_the_id():
     """Two runs that differ must never share their files."""
     other = {int: 7, float: 0.123, bool: True}
-    seen = {SMOKE.identify(SMOKE.run())}
     for field in dataclasses.fields(Run):
+        by, users = USERS.get(field.name, ("method", ("ncg",)))
         now = getattr(SMOKE.defaults, field.name)
-        values = [v for v in CHOICES.get(field.name, [other.get(field.type)]) if v != now]
-        seen |= {SMOKE.identify(SMOKE.run(**{field.name: value})) for value in values}
-    expected = (
-        sum(len(CHOICES[n]) - 1 for n in CHOICES) + len(dataclasses.fields(Run)) - len(CHOICES)
-    )
-    assert len(seen) == 1 + expected
+        values = CHOICES.get(field.name, [now, other.get(field.type)])
+        ids = {SMOKE.identify(SMOKE.run(**{by: users[0], field.name: value})) for value in values}
+        assert len(ids) == len(values) > 1, field.name
+
+
+@pytest.mark.parametrize("name", USERS)
+def test_a_choice_without_effect_is_refused(name):
+    by, users = USERS[name]
+    values = CHOICES.get(name, [0.123, 7, True])
+    fit = {float: 0.123, int: 7, bool: True, str: values[-1]}[type(getattr(Run, name))]
+    for other in CHOICES[by]:
+        if other in users:
+            assert getattr(SMOKE.run(**{by: other, name: fit}), name) == fit
+        else:
+            with pytest.raises(ValueError, match=f"{name}: expected .* with {by} {other}, where"):
+                SMOKE.run(**{by: other, name: fit})
 
 
 def test_the_paper_profile_is_the_papers_text():
@@ -243,8 +253,8 @@ def test_the_paper_profile_is_the_papers_text():
 
 
 def test_choose_refuses_what_it_does_not_know():
-    profile, run = choose({"profile": "smoke", "seed": 2, "rate": 1, "loss": None})
-    assert profile is SMOKE and run == SMOKE.run(seed=2, rate=1.0)
+    profile, run = choose({"profile": "smoke", "seed": 2, "horizon": 1, "loss": None})
+    assert profile is SMOKE and run == SMOKE.run(seed=2, horizon=1.0)
     with pytest.raises(TypeError, match=r"sead: there is no such parameter; did you mean seed\?"):
         choose({"profile": "smoke", "sead": 1})
     with pytest.raises(ValueError, match="profile: expected one of smoke, quick, paper"):
@@ -277,9 +287,9 @@ def test_runs_go_where_the_environment_says(tmp_path, monkeypatch):
 
 
 def test_numpys_scalars_are_taken_as_pythons():
-    run = SMOKE.run(seed=np.int64(2), rate=np.float64(0.1), passes=np.int32(2), noise_clip=np.True_)
-    assert run == SMOKE.run(seed=2, rate=0.1, passes=2, noise_clip=True)
-    assert SMOKE.identify(run).endswith("-rate=0.1-passes=2-noise_clip=True-s2")
+    run = SMOKE.run(seed=np.int64(2), std=np.float64(0.1), batch=np.int32(2), noise_clip=np.True_)
+    assert run == SMOKE.run(seed=2, std=0.1, batch=2, noise_clip=True)
+    assert SMOKE.identify(run).endswith("-batch=2-std=0.1-noise_clip=True-s2")
     for bad in (np.float64(2.0), np.True_, np.arange(2), True):
         with pytest.raises(ValueError, match="seed: expected a non-negative integer, got"):
             SMOKE.run(seed=bad)

@@ -40,6 +40,16 @@ CHOICES = {
     "dtype": ("float32", "float64"),
 }
 COUNTS = ("epochs", "layers", "batch", "iterations", "passes")
+# What others than these do not look at; `iterations`, a profile's default, is not asked about
+NCGS, ADAPTIVE = ("ncg", "ncg-sobolev"), ("rmsprop", "adam")
+USERS = {
+    "mu3": ("loss", ("ce",)),
+    **dict.fromkeys(("gamma", "direction_scale"), ("method", NCGS)),
+    "gamma_norm": ("method", ("ncg-sobolev",)),
+    **dict.fromkeys(("rate", "passes", "decay"), ("method", tuple(OPTIMISERS))),
+    "epsilon": ("method", ADAPTIVE),
+    "epsilon_inside": ("method", ("rmsprop",)),
+}
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,8 @@ class Run:
     Raises
     ------
     ValueError
-        If a name is unknown (the message lists the good ones) or a number is out of range.
+        If a name is unknown (the message lists the good ones), a number is out of range, or a
+        choice has no effect, such as a rate with NCG.
     """
 
     dataset: str = "digits"
@@ -121,6 +132,7 @@ class Run:
         check_positive("std", self.std, zero=True)
         check_rtol(self.rtol, np.dtype(self.dtype))
         self.optimiser()
+        _check_effect(self)
 
     def cost(self):
         """Return the functional (3), whose mu's are scalars.  Eq. (3); trusts its input."""
@@ -182,3 +194,12 @@ def _check(field, value):
         raise ValueError(f"{field.name}: expected a finite number, got {value!r}")
     if field.type is bool and type(value) is not bool:
         raise ValueError(f"{field.name}: expected True or False, got {value!r}")
+
+
+def _check_effect(run):
+    """Refuse a choice that nothing would look at: two runs of one result, or a misunderstanding."""
+    for name, (by, users) in USERS.items():
+        value, default, made = getattr(run, name), getattr(Run, name), getattr(run, by)
+        if made not in users and value != default:
+            where = f"{by} {made}, where it has no effect"
+            raise ValueError(f"{name}: expected {default!r} with {where}, got {value!r}")
