@@ -2,8 +2,9 @@
 
 python book/_tools/notebooks.py [--all] [--check] [--jobs 2] [NAME...]
 
-Without --all, only those whose twin has changed or that have not been executed.
---check changes nothing and fails if there are any.
+Without --all, only those whose twin has changed or that have not been executed; where no code has
+changed, the outputs stay, and nothing is executed.  --check changes nothing and fails if there
+are any.
 """
 
 import argparse
@@ -30,12 +31,28 @@ def stale(text):
     if not page.exists():
         return True
     notebook = nbformat.read(page, as_version=4)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     try:
         compare_notebooks(notebook, jupytext.read(text), fmt="md:myst")
     except NotebookDifference:
         return True
-    return any(cell.execution_count is None for cell in code)
+    return not executed(notebook)
+
+
+def code(notebook):
+    """Return the cells that compute."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def executed(notebook):
+    return all(cell.execution_count is not None for cell in code(notebook))
+
+
+def same_code(path):
+    """True if a draft differs from its page in words alone, and the page was executed."""
+    if not (page := PAGES / path.name).exists():
+        return False
+    old, new = (nbformat.read(p, as_version=4) for p in (page, path))
+    return executed(old) and [c.source for c in code(old)] == [c.source for c in code(new)]
 
 
 def draft(text):
@@ -71,12 +88,14 @@ def main():
     if options.check:
         sys.exit(f"Run make notebooks: {', '.join(t.stem for t in changed)}" if changed else 0)
     drafts = [draft(text) for text in changed]
-    failed = execute_all(drafts, options.jobs, folder=PAGES)
+    to_execute = [path for path in drafts if options.all or not same_code(path)]
+    failed = execute_all(to_execute, options.jobs, folder=PAGES)
     for path in drafts:
         if path not in failed:
             os.replace(path, PAGES / path.name)
     PICTURE.write_bytes(front_picture())
-    print(f"{len(drafts) - len(failed)} of {len(texts)} notebooks made anew.")
+    made = len(drafts) - len(failed)
+    print(f"{made} of {len(texts)} notebooks made anew, {len(to_execute)} of them executed.")
     if failed:
         sys.exit(f"Not executed to the end: {', '.join(path.name for path in failed)}")
 
