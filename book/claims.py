@@ -8,7 +8,7 @@ from pathlib import Path
 
 import special
 from cells import DATA, stored
-from contrasts import gather, outcomes, results
+from contrasts import COUNTING, gather, outcomes, results
 from evidence import Verdict
 
 BOOK = Path(__file__).parent
@@ -62,7 +62,7 @@ def judge(claim, folder=DATA, profile="paper", others=None):
 
 def titled(found, part):
     """Return the outcomes with the statistic in their names, and a bound that all of them have."""
-    bound = f" {part['rule']} {part['than']:g}" if part["rule"] in ("at least", "at most") else ""
+    bound = f" {part['rule']} {part['than']:g}" if part["rule"] in COUNTING else ""
     return [o._replace(name=f"{part['statistic']}{bound}, {o.name}".rstrip(", ")) for o in found]
 
 

@@ -33,6 +33,7 @@ RULES = {  # the p's of shown and of false, from differences or values d
     "at most": lambda d, part: unanimous(d, lambda v: v <= part["than"]),
     "at least": lambda d, part: unanimous(d, lambda v: v >= part["than"]),
 }
+COUNTING = ("at most", "at least")  # every seed counts; no test
 
 
 def points(names, axes):
@@ -124,7 +125,7 @@ def outcomes(part, axes, folder, profile):
         shown = holm(shown, len(found))
     words = {i: word(s, f) for i, s, f in zip(tested, shown, false, strict=True)}
     return [
-        outcome(name(cell), words.get(i, "single"), data[i], in_print(part, cell))
+        outcome(name(cell), words.get(i, "single"), data[i], in_print(part, cell), part["rule"])
         for i, cell in enumerate(found)
     ]
 
@@ -134,11 +135,15 @@ def word(shown, false):
     return "shown" if shown < LEVEL else "false" if false < LEVEL else "undecided"
 
 
-def outcome(title, word, d, paper=None):
-    """Return the Outcome of one cell with its mean and 95 % limits, as far as there are data."""
+def outcome(title, word, d, paper=None, rule="more"):
+    """Return the Outcome of one cell with its mean and 95 % limits, as far as there are data.
+
+    A rule that looks at every seed has the least and the largest in the place of limits.
+    """
     if len(d) == 0:
         return Outcome(title, "missing", paper=paper)
-    low, high = limits(d) if len(d) > 1 else (None, None)
+    ends = (lambda d: (float(min(d)), float(max(d)))) if rule in COUNTING else limits
+    low, high = ends(d) if len(d) > 1 else (None, None)
     return Outcome(title, word, float(np.mean(d)), low, high, len(d), paper)
 
 

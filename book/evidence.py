@@ -107,14 +107,13 @@ def more(d, c=0.0, m=None):
 
 def equal(d, m):
     """Return the p's that the mean of d is 0 within m, and that it is not."""
-    p = min(1.0, 2 * min(tail(d, 0, "less"), tail(d, 0, "greater")))
-    return tost(d, m), p if abs(np.mean(d)) > m else 1.0
+    outside = min(tail(d, -m, "less"), tail(d, m, "greater"))
+    return tost(d, m), min(1.0, 2 * outside)
 
 
 def not_less(d, m):
     """Return the p's that the mean of d is not below 0 by m, and that it is."""
-    p = min(1.0, 2 * tail(d, 0, "less"))
-    return tail(d, -m, "greater"), p if np.mean(d) < -m else 1.0
+    return tail(d, -m, "greater"), min(1.0, 2 * tail(d, -m, "less"))
 
 
 def unanimous(d, holds):
@@ -144,7 +143,7 @@ def prediction_factor(n=5, level=0.95):
 
 def welch(printed, values, shift=0.0, alternative="two-sided"):
     """Return the p of Welch's test of n > 1 values against a printed mean, moved by shift."""
-    ours = (np.mean(values), np.std(values, ddof=1), len(values))
+    ours = (np.mean(values), max(np.std(values, ddof=1), LEAST_SD), len(values))
     theirs = (printed.mean + shift, printed.spread, printed.n)
     test = stats.ttest_ind_from_stats(*ours, *theirs, equal_var=False, alternative=alternative)
     return float(test.pvalue)

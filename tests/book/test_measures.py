@@ -100,8 +100,9 @@ def test_rules_at_their_edges(name, part, d, said):
 
 def test_two_sided_means_that_the_p_is_doubled():
     d = [-0.5, -0.9, -0.7]
-    p = stats.ttest_1samp(d, 0).pvalue
-    assert evidence.more(d)[1] == pytest.approx(p) == evidence.not_less(d, 0.3)[1]
+    p, beyond = (stats.ttest_1samp(d, c).pvalue for c in (0, -0.3))
+    assert evidence.more(d)[1] == pytest.approx(p)
+    assert evidence.not_less(d, 0.3)[1] == pytest.approx(beyond) == evidence.equal(d, 0.3)[1]
 
 
 @pytest.mark.parametrize("need", ["all", "most", "some"])
