@@ -164,6 +164,14 @@ def test_fewer_epochs_stand_in_for_table_1_but_are_not_judged(tmp_path):
     assert "not judged" not in tables.table1(Where(tmp_path)).count()
 
 
+def test_solvers_are_compared_by_their_longest_runs(tmp_path):
+    for epochs, seed in ((5, 1), (5, 0), (10, 0)):
+        write(tmp_path, 0.90, seed=seed, **SOLVERS["ODE45"] | {"epochs": epochs})
+    found = Where(tmp_path).longest("ODE45")
+    assert {seed: len(result.content["epochs"]) for seed, result in found.items()} == {0: 10, 1: 5}
+    assert Where(tmp_path).longest("Euler") == {}
+
+
 def test_table_3_reads_the_default_attack_and_does_not_judge_its_largest_norm(tmp_path):
     write(tmp_path, 0.285, seed=0, **NCG)
     table = tables.table3(Where(tmp_path))
