@@ -61,7 +61,7 @@ class Cells(NamedTuple):
 
     def rows(self):
         """Return the table's texts, its head first."""
-        return [("", "ours", "n", "", "paper"), *map(_texts, self.verdict.numbers)]
+        return [("network", "ours", "n", "verdict", "paper"), *map(_texts, self.verdict.numbers)]
 
 
 def sections(claims):

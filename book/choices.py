@@ -201,7 +201,7 @@ def table(choices):
         if not choice.made:
             rows.append((choice.network,))
         rows.append(choice.texts())
-    return Lines(("choice", "accuracy [%]", "seeds", "difference", ""), rows)
+    return Lines(("choice", "accuracy [%]", "seeds", "difference", "reading"), rows)
 
 
 def sources():

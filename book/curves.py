@@ -16,10 +16,10 @@ OF_METHOD = {  # w.d. is dashed, here and in the paper
     "NCG w.d.": {"color": BLUE, "ls": "--"},
     "NCG Sob.": {"color": GREEN, "ls": ":"},
 }
-OF_NETWORK = {
-    name: {"color": colour}
-    for name, colour in zip(
-        ("ReLU, CE", "tanh, CE", "ReLU, ℓ²", "tanh, ℓ²"), (RED, BLUE, ORANGE, GREEN), strict=True
+OF_NETWORK = {  # dashes tell attacks apart
+    name: {"color": colour, "marker": marker, "ms": 4, "markevery": 3}
+    for name, colour, marker in zip(
+        ("ReLU, CE", "tanh, CE", "ReLU, ℓ²", "tanh, ℓ²"), (RED, BLUE, ORANGE, GREEN), "os^D"
     )
 }
 NOISE = "noise σ (ink − paper = 1)"

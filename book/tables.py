@@ -115,8 +115,13 @@ def html_table(heads, rows, kind="table dataframe numbers", title=""):
     """Return a table as HTML; the first text of a row is its head, a row of one text a heading."""
     head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
     caption = f"<caption>{escape(title)}</caption>" if title else ""
-    body = "".join(_html_row(row, len(heads)) for row in rows)
-    inside = f"{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    groups = [[]]
+    for row in rows:
+        if len(row) == 1 and groups[-1]:  # a heading is of its own group alone
+            groups.append([])
+        groups[-1].append(_html_row(row, len(heads)))
+    body = "".join(f"<tbody>{''.join(group)}</tbody>" for group in groups)
+    inside = f"{caption}<thead><tr>{head}</tr></thead>{body}"
     return f'<table class="{kind}">{inside}</table>'
 
 

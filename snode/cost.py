@@ -91,7 +91,7 @@ class Cost:
         lam[:m] = (self.mu1 + self.mu3) * z[:m]
         lam[:C] -= self.mu1 * y
         if self.mu2:
-            lam[:C] += self.mu2 * (softmax(z[:C]) - y)
+            lam[:C] += self.mu2 * softmax_error(z[:C], y)
         return lam
 
     def along(self, z, zeta, y, weights=None, direction=None):
@@ -182,8 +182,8 @@ class Line:
         _, c1, c2 = self.quadratic
         phi = c1 + 2 * c2 * eta
         if self.mu2:
-            residual = softmax(self.z + eta * self.zeta) - self.y
-            phi += self.mu2 * np.vdot(residual, self.zeta) / self.y.shape[1]
+            error = softmax_error(self.z + eta * self.zeta, self.y)
+            phi += self.mu2 * np.vdot(error, self.zeta) / self.y.shape[1]
         return float(phi)
 
 
@@ -201,6 +201,25 @@ def softmax(z):
     """
     e = array_module(z).exp(z - z.max(axis=0))
     return e / e.sum(axis=0)
+
+
+def softmax_error(z, y):
+    """Return soft(z) - y, the derivative of H(y, soft(z)) by z.  Eq. (8).
+
+    The right class has minus the sum of its rivals: the difference from 1 would be 0 in float32
+    once it leads by 16.
+
+    Parameters
+    ----------
+    z, y : array (C, K)
+        Outputs and one-hot targets.  Trusts its input.
+
+    Returns
+    -------
+    array (C, K)
+    """
+    rivals = softmax(z) * (1 - y)
+    return rivals - y * rivals.sum(axis=0)
 
 
 def cross_entropy(z, y):

@@ -14,7 +14,7 @@ Hadamard product.
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -193,7 +193,7 @@ def _products(A, B):
     return map(xp.matmul, A, B) if xp is np else xp.matmul(A, B)
 
 
-@cache
+@lru_cache(maxsize=16)  # an activation may hold much
 def _forward_step(activation, keep=True):
     """Return the step of (1), x_next = x + h sigma(a), which also keeps sigma'(a) for (2), (8)."""
 

@@ -91,8 +91,10 @@ def read_arrays(path):
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, MemoryError):
+    except MemoryError:
         raise
     except Exception as error:  # NumPy and zipfile raise a dozen types for bytes that have changed
+        if isinstance(error, OSError) and error.filename is not None:  # of the file, not its bytes
+            raise
         kind = type(error).__name__  # its text may advise to allow pickles
         raise ValueError(f"{path}: expected an npz file without pickles, whole ({kind})") from error

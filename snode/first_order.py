@@ -196,6 +196,9 @@ class Momentum:
 def _run(optimiser, weights, x0, y):
     """Take the optimiser's passes over one batch, on a copy of the weights."""
     check_batch(weights, x0, y)
+    if optimiser.state and optimiser.state[0].W.shape != weights.W.shape:
+        known = f"the shape of the optimiser's state, {optimiser.state[0].W.shape}"
+        raise ValueError(f"weights: expected {known}, got {weights.W.shape}")
     weights, h = weights.copy(), weights.h
     cost, decay = optimiser.cost, optimiser.cost.mu4
     if optimiser.decay == "keras":

@@ -131,15 +131,17 @@ def unit(d):
 
     Parameters
     ----------
-    d : array (N, K)
+    d : array (..., N, K)
         Directions.  Trusts its input.
 
     Returns
     -------
-    (array (N, K), array (K,))
+    (array (..., N, K), array (..., K))
     """
-    length = norms(d)
-    return d / divisor(length), length
+    peak = abs(d).max(axis=-2)
+    d = d / divisor(peak)[..., None, :]  # else |d|^2 might underflow
+    length = array_module(d).sqrt((d * d).sum(axis=-2))
+    return d / divisor(length)[..., None, :], peak * length
 
 
 def norms(a):
@@ -154,7 +156,7 @@ def norms(a):
     -------
     array (..., K)
     """
-    return array_module(a).sqrt((a * a).sum(axis=-2))
+    return unit(a)[1]
 
 
 def divisor(length):

@@ -47,6 +47,10 @@ class Activation:
         sigma = self.sigma(a)
         return sigma, self.slope(a, sigma)
 
+    def __reduce__(self):
+        """Pickle one of ours by its name: its functions have none.  For multiprocessing."""
+        return self.name if ACTIVATIONS.get(self.name) is self else super().__reduce__()
+
 
 def check_activation(activation):
     """Refuse what is no scalar `Activation`, such as NumPy's tanh.  Eq. (1); Raises TypeError."""
@@ -195,7 +199,7 @@ class Weights:
         Source: this package.  The file appears whole or not at all; Raises OSError.
         """
         with atomic(path) as file:
-            np.savez(file, W=to_numpy(self.W), b=to_numpy(self.b), horizon=self.horizon)
+            np.savez(file, W=to_numpy(self.W), b=to_numpy(self.b), horizon=float(self.horizon))
 
     @staticmethod
     def load(path):

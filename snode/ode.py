@@ -240,7 +240,8 @@ def _advance(f, t, t1, y, k, size, control):
 def _norm(error, y, y_new, rtol, atol):
     """Return max |error| / max(rtol |y|, atol): the one copy to the host in a step."""
     xp = array_module(y)
-    weight = xp.maximum(rtol * xp.maximum(abs(y), abs(y_new)), atol)
+    least = max(atol, float(np.finfo(y.dtype).tiny))  # 0 in float32 would make 0/0
+    weight = xp.maximum(rtol * xp.maximum(abs(y), abs(y_new)), least)
     return float((abs(error) / weight).max())
 
 

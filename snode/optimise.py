@@ -222,7 +222,7 @@ def _kernel(L, horizon, dtype, xp):
 def _check_descent(iteration, phi, new):
     """Refuse to go on from a cost that is not finite or that does not fall along -g."""
     E, slope = phi.value(0.0), phi.derivative(0.0)
-    if not (np.isfinite(E) and -np.inf < slope < 0):
+    if not (np.isfinite(E) and -np.inf < slope < 0 < new.norm2):
         raise FloatingPointError(
             f"iteration {iteration}: expected a finite cost and a gradient > 0, "
             f"got E = {E} and |g|^2 = {new.norm2}, with phi'(0) = {slope}"

@@ -43,8 +43,8 @@ class RK45:
         sigma, with its derivative (a scalar function).
     rtol, atol : float
         Tolerances of every solve (scalars), for the largest component; ode45's defaults.  In the
-        linear problems (2), (8) atol is relative to max(|xi0|, T |xi'(0)|) and max |lam(T)|, so
-        that their solutions scale with their data.
+        linear problems (2), (8) atol is relative to max(|xi0|, T |xi'(0)|), or T |xi'| at the nodes
+        where that is 0, and to max |lam(T)|, so that their solutions scale with their data.
 
     Raises
     ------
@@ -129,7 +129,9 @@ class RK45:
                 a += beta
             return slope * a
 
-        size = max(_peak(xi0), weights.horizon * _peak(rate(0.0, xi0))) or 1.0
+        size = max(_peak(xi0), weights.horizon * _peak(rate(0.0, xi0)))
+        if not size:  # xi starts at rest
+            size = weights.horizon * max(_peak(rate(t, xi0)) for t in weights.times) or 1.0
         return solve(rate, (0.0, weights.horizon), xi0, self.rtol, self.atol * size, keep=keep)
 
     def adjoint(self, weights, path, lam_T, keep=True):

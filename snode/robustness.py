@@ -92,6 +92,7 @@ def accuracy_under_noise(
     """
     check_images("x", x, weights, classes)
     check_box("clip", clip)
+    sigmas = tuple(sigmas)
     for sigma in sigmas:
         check_positive("sigmas", sigma)
     scores = []
@@ -140,6 +141,7 @@ def predicted_accuracy(flow, weights, x, labels, sigmas=NOISE_LEVELS, classes=10
     TypeError, ValueError
         Naming what does not fit.
     """
+    sigmas = tuple(sigmas)
     for sigma in sigmas:
         check_positive("sigmas", sigma)
     margins, gains = pairwise_margins(flow, weights, x, labels, classes, chunk)

@@ -231,3 +231,15 @@ def test_no_term_is_the_default():
 def test_an_unknown_readout_is_refused():
     with pytest.raises(ValueError, match="readout: expected 'all' or 'classes', got 'ten'"):
         Cost(mu1=1.0, readout="ten")
+
+
+@pytest.mark.parametrize("lead", [1, 18, 80])
+def test_a_leading_class_still_feels_its_rivals(xp, lead):
+    """In float32 soft(z) - y is 0 for a class that leads by 16, not minus the sum of the others."""
+    z, y = xp.zeros((3, 2), np.float32), xp.zeros((3, 2), np.float32)
+    z[0], y[0] = lead, 1
+    found = to_numpy(Cost(mu2=1.0).terminal(z, y)).astype(float)
+    rival = np.exp(-lead) / (1 + 2 * np.exp(-lead))
+    assert found == pytest.approx(np.repeat([[-2 * rival], [rival], [rival]], 2, 1), rel=1e-5)
+    exact = Cost(mu2=1.0).terminal(z.astype(float), y.astype(float))
+    assert to_numpy(exact) == pytest.approx(to_numpy(softmax(z.astype(float)) - y), abs=1e-15)

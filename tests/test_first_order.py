@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from conftest import make_problem
 from identities import error
 
 from snode.arrays import to_numpy
 from snode.cost import Cost
 from snode.euler import Euler
 from snode.first_order import OPTIMISERS, Adam, Momentum, RMSprop
-from snode.network import relu, tanh
+from snode.network import initial_weights, relu, tanh
 from snode.optimise import value_and_gradient
 
 COST = Cost(mu1=0.7, mu2=0.5, mu3=0.3)
@@ -240,3 +241,13 @@ def test_bad_batches_are_refused(problem, optimiser):
         update(problem.weights, problem.x0.T, problem.y)
     with pytest.raises(TypeError, match="y: expected dtype float64, got float32"):
         update(problem.weights, problem.x0, problem.y.astype(np.float32))
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS.values())
+@pytest.mark.parametrize("L", [3, 7])
+def test_an_optimiser_knows_the_shape_of_its_memory(xp, optimiser, L):
+    _, _, _, x0, y, _, _ = make_problem(xp, L=5)
+    used = optimiser(Euler(tanh), COST)
+    used.update(initial_weights(5, len(x0), dtype="float64", xp=xp), x0, y)
+    with pytest.raises(ValueError, match=r"weights: expected the shape of the optimiser's state"):
+        used.update(initial_weights(L, len(x0), dtype="float64", xp=xp), x0, y)

@@ -205,3 +205,13 @@ def test_noise_depends_on_seed_and_level_alone():
 def test_noise_refuses(sigma, seed):
     with pytest.raises(ValueError, match="sigma|seed"):
         noise((2, 2), sigma, seed)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-22, 1.0, 1e20])
+def test_a_direction_has_length_1_whatever_its_size(xp, size):
+    """Its square would be 0 or infinite in float32."""
+    d = xp.full((4, 3), size, np.float32)
+    d[:, 0] = 0
+    direction, length = map(to_numpy, linearise.unit(d))
+    assert direction == pytest.approx(np.array([[0, 0.5, 0.5]] * 4), rel=1e-6)
+    assert length == pytest.approx(np.float32(size) * np.array([0, 2, 2]), rel=1e-6)

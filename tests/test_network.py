@@ -1,5 +1,8 @@
 """Network: Weights is a Hilbert space, activations know their derivatives, files keep every bit."""
 
+import pickle
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from identities import error, orders, random_like
@@ -246,3 +249,16 @@ def test_initial_weights_live_where_asked(xp):
 def test_bad_settings_are_refused(setting, message):
     with pytest.raises(ValueError, match=message):
         initial_weights(**{"L": 2, "N": 3, **setting})
+
+
+@pytest.mark.numpy_only
+def test_activations_can_be_sent_to_another_process():
+    for activation in (tanh, relu, identity):
+        assert pickle.loads(pickle.dumps(activation)) is activation
+
+
+@pytest.mark.numpy_only
+def test_a_horizon_of_any_kind_of_number_comes_back_from_its_file(tmp_path):
+    weights = Weights(np.zeros((2, 3, 3)), np.zeros((2, 3, 1)), Fraction(3))
+    weights.save(tmp_path / "w.npz")
+    assert Weights.load(tmp_path / "w.npz").horizon == 3.0

@@ -343,3 +343,10 @@ def test_the_step_after_a_rejection_does_not_grow(xp):
         if accepted[k] and not accepted[k - 1]
     ]
     assert len(after) > 1 and max(after) <= 1 + 1e-9
+
+
+def test_a_tolerance_below_the_dtypes_numbers_does_not_hang(xp):
+    """0 / 0 for a component that stays 0 would make the step NaN, for ever."""
+    y0 = xp.asarray(np.array([1, 0], np.float32))
+    end = solve(lambda t, y: -y, (0.0, 1.0), y0, rtol=1e-3, atol=1e-50).end
+    assert to_numpy(end) == pytest.approx([np.exp(-1), 0], rel=1e-3)

@@ -10,7 +10,7 @@ from snode.arrays import to_numpy
 from snode.conjugate import GAMMAS, LARGEST_MOVE, step_length
 from snode.cost import Cost, Line
 from snode.euler import Euler
-from snode.network import Weights, identity, relu, tanh
+from snode.network import Weights, identity, initial_weights, relu, tanh
 from snode.optimise import NCG, value_and_gradient
 
 SQUARES, ENTROPY, EVERY = Cost(mu1=1.0), Cost(mu2=1.0, mu3=0.4), Cost(0.7, 0.5, 0.3, 0.2)
@@ -427,3 +427,13 @@ def test_bad_batches_are_refused(problem):
         update(weights, x0 * np.nan, y)
     with pytest.raises(TypeError, match="y: expected a NumPy or CuPy array, got list"):
         update(weights, x0, [0, 1, 2, 3, 0])
+
+
+@pytest.mark.parametrize("pixel", [60, 98])
+def test_a_batch_that_is_learnt_beyond_float32_is_reported(xp, pixel):
+    """A class that leads by 60 leaves a gradient whose square is 0: no gamma, no finite step."""
+    x0, y = xp.zeros((4, 1), np.float32), xp.asarray(np.float32([[1], [0], [0]]))
+    x0[0] = pixel
+    ncg = NCG(Euler(tanh), Cost(mu2=1.0), iterations=2)
+    with pytest.raises(FloatingPointError, match="iteration 0: .* a gradient > 0"):
+        ncg.update(initial_weights(5, 4, xp=xp), x0, y)

@@ -175,6 +175,18 @@ def test_whatever_makes_a_tree_dirty_has_a_version(tmp_path, what):
     assert code["dirty"] and len(code["changes"]) == 12
 
 
+def test_the_settings_of_somebodys_git_do_not_matter(tmp_path):
+    committed(tmp_path)
+    set_up = ["git", "-C", tmp_path, "config"]
+    for name, value in (("status.showUntrackedFiles", "no"), ("diff.external", "true")):
+        subprocess.run([*set_up, name, value], check=True)
+    seen = [code_version(tmp_path)]
+    for name, text in (("b.py", "y = 1"), ("a.py", "x = 2"), ("a.py", "x = 3")):
+        (tmp_path / name).write_text(text)
+        seen.append(code_version(tmp_path))
+        assert seen[-1]["dirty"] and seen[-1] not in seen[:-1]
+
+
 def test_code_version_knows_a_dirty_tree(tmp_path):
     assert code_version(tmp_path / "nowhere") == {"commit": None, "dirty": True}
     committed(tmp_path)

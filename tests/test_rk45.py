@@ -286,3 +286,17 @@ def test_the_tolerances_of_ode45_are_the_defaults():
 def test_bad_tolerances_are_refused(name, value):
     with pytest.raises(ValueError, match=f"^{name}: expected a positive finite number, got"):
         RK45(tanh, **{name: value})
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e-8])
+def test_what_starts_at_rest_scales_with_its_direction(xp, scale):
+    """A direction in the last layer alone: xi' is 0 at the start and says nothing of its size."""
+    weights = initial_weights(12, 5, std=0.5, dtype="float64", start="spline", xp=xp)
+    direction = 0.0 * weights
+    direction.W[-1], direction.b[-1] = 1.0, 1.0
+    x0 = xp.asarray(np.random.default_rng(0).uniform(-1, 0, (5, 3)))
+    flow = RK45(tanh, 1e-8, 1e-10)
+    path = flow.forward(weights, x0)
+    whole, small = (flow.sensitivity(weights, path, direction=s * direction) for s in (1.0, scale))
+    assert small.statistics == whole.statistics
+    assert error(small.end / scale, whole.end) < 1e-9

@@ -276,6 +276,24 @@ def test_the_paper_profile_refuses_a_dirty_work_tree(tmp_path, monkeypatch):
     assert job.folder == tmp_path / "paper-tanh-l2-ncg-s0"
 
 
+def test_an_id_too_long_for_a_file_is_refused_before_the_work(tmp_path):
+    long = {
+        "weight_decay": 1.23456789e-5,
+        "horizon": 1.23456789,
+        "std": 1.23456789e-5,
+        "layers": 10**9,
+    }
+    run = SMOKE.run(
+        **long, rtol=1.23456789e-5, atol=1.23456789e-5, input_range="0to1", epochs=10**9
+    )
+    run = dataclasses.replace(
+        run, gamma="hestenes-stiefel", direction_scale=1.23456789e-5, batch=10**9
+    )
+    with pytest.raises(ValueError, match="run: expected an id of at most 230 letters, got smoke-"):
+        conduct.prepare(SMOKE, run, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_runs_go_where_the_environment_says(tmp_path, monkeypatch):
     monkeypatch.setenv("SNODE_RUNS", str(tmp_path))
     assert runs_folder() == tmp_path

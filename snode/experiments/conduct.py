@@ -28,6 +28,8 @@ from snode.experiments.toolbox import available
 from snode.files import check_new
 from snode.machine import describe, keep_freed_memory
 
+LONGEST = 230  # letters of an id: a file's name may have 255, and a draft's has 20 more than the id
+
 
 @dataclass(frozen=True)
 class Job:
@@ -113,6 +115,8 @@ def prepare(profile, run, runs=None, backend="numpy"):
         If its folder cannot be made, as when a file is there.
     RuntimeError
         If the profile wants a clean work tree and it is not.
+    ValueError
+        If so many choices are not the default that the id is too long for the name of a file.
     ImportError
         If the measurements need the Toolbox and it is missing.
     """
@@ -126,6 +130,8 @@ def prepare(profile, run, runs=None, backend="numpy"):
         runs = tempfile.mkdtemp(prefix="snode-")
         atexit.register(shutil.rmtree, runs, ignore_errors=True)
     name = profile.identify(run)
+    if len(name) > LONGEST:
+        raise ValueError(f"run: expected an id of at most {LONGEST} letters, got {name}")
     folder = make_folder(Path(runs or runs_folder()) / name)
     finished = folder / f"{name}.json"
     if finished.exists():

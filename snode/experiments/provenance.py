@@ -39,10 +39,10 @@ def code_version(root=ROOT):
     if commit is None or _git(root, "rev-parse", "--show-prefix") != "":  # of another work tree
         return {"commit": None, "dirty": True}
     here = ("--", ".", ":(exclude)book/data")
-    if _git(root, "status", "--porcelain", *here) == "":
+    if _git(root, "status", "--porcelain", "--untracked-files=normal", *here) == "":
         return {"commit": commit, "dirty": False}
     new = _git(root, "ls-files", "--others", "--exclude-standard", "-z", *here).split("\0")
-    content = [_git(root, "diff", "HEAD", "--binary", *here)]
+    content = [_git(root, "diff", "HEAD", "--binary", "--no-ext-diff", "--no-textconv", *here)]
     content += [f"{name}{_git(root, 'hash-object', '--', name)}" for name in new if name]
     changes = hashlib.sha256("\n".join(content).encode()).hexdigest()[:12]
     return {"commit": commit, "dirty": True, "changes": changes}

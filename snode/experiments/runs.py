@@ -44,6 +44,7 @@ COUNTS = ("epochs", "layers", "batch", "iterations", "passes")
 NCGS, ADAPTIVE = ("ncg", "ncg-sobolev"), ("rmsprop", "adam")
 USERS = {
     "mu3": ("loss", ("ce",)),
+    "resample": ("dataset", ("mnist14", "fashion14")),
     **dict.fromkeys(("gamma", "direction_scale"), ("method", NCGS)),
     "gamma_norm": ("method", ("ncg-sobolev",)),
     **dict.fromkeys(("rate", "passes", "decay"), ("method", tuple(OPTIMISERS))),

@@ -18,7 +18,7 @@ project = "trial"
 root_doc = "book/index"
 exclude_patterns = ["book/text/*"]
 extensions = ["myst_nb", "sphinx_proof", "sphinx_exercise", "offline_mathjax", "paper_numbers",
-              "listing", "pdf", "repository"]
+              "listing", "pdf", "plain_html", "repository"]
 nb_execution_mode = "off"
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 numfig = True

@@ -18,7 +18,28 @@ from snode.ode import Solution, Statistics
 pytestmark = pytest.mark.numpy_only
 
 URL = "https://github.com/owner/name"
-CHAPTER = "# 3 Model\n\n$$ x' = \\sigma(Wx + b) $$ (eq-paper-1)\n"
+CHAPTER = """# 3 Model
+
+:::{note}
+Not this one.
+:::
+
+With a formula: $x$.
+
+One equation, "a flow" & no layers, is the model.
+
+$$ x' = \\sigma(Wx + b) $$ (eq-paper-1)
+
+:::{exercise} One
+:label: ex-one
+What is $x'$?
+:::
+
+:::{solution} ex-one
+:class: dropdown
+See above.
+:::
+"""
 TABLE = "\n| a | b |\n| - | - |\n| 1 | 2 |\n"
 LISTING = """
 ```{listing} code.py
@@ -100,6 +121,26 @@ def test_mathjax_is_part_of_the_site(plain_site):
     fonts = list((mathjax / "output/chtml/fonts/woff-v2").glob("*.woff"))
     assert len(fonts) > 20
     assert (mathjax / "input/tex/extensions/boldsymbol.js").is_file()
+
+
+def test_a_page_describes_itself(plain_site):
+    page = plain_site.page("book/03_model")
+    said = re.findall('<meta name="description" content="([^"]*)"', page)
+    assert said == ["One equation, “a flow” &amp; no layers, is the model."]
+    assert "description" not in plain_site.page("genindex").split("<body")[0]
+
+
+def test_no_id_twice_and_folds_have_the_name_that_they_show(plain_site):
+    page = plain_site.page("book/03_model")
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert "ex-one" in page and len(ids) == len(set(ids)) > 5
+    assert "Toggle hidden content" not in page
+
+
+def test_the_folder_leads_to_the_book_in_words(plain_site):
+    page = plain_site.page("index")
+    assert 'url=book/index.html"' in page and 'lang="en"' in page
+    assert re.search('<a href="book/index.html">trial</a>', page)
 
 
 def buttons(page):

@@ -164,6 +164,15 @@ def test_fewer_epochs_stand_in_for_table_1_but_are_not_judged(tmp_path):
     assert "not judged" not in tables.table1(Where(tmp_path)).count()
 
 
+def test_a_heading_of_an_html_table_is_of_its_own_group():
+    table = tables.html_table(("", "n"), [("A",), ("a", "1"), ("b", "2"), ("B",), ("c", "3")])
+    first, second = table.split("<tbody>")[1:]
+    assert first.count("<tr>") == 3 and second.count("<tr>") == 2
+    assert all(part.startswith('<tr><th scope="rowgroup" colspan="2">') for part in (first, second))
+    plain = tables.html_table(("", "n"), [("a", "1"), ("b", "2")])
+    assert plain.count("<tbody>") == plain.count("</tbody>") == 1 and "rowgroup" not in plain
+
+
 def test_solvers_are_compared_by_their_longest_runs(tmp_path):
     for epochs, seed in ((5, 1), (5, 0), (10, 0)):
         write(tmp_path, 0.90, seed=seed, **SOLVERS["ODE45"] | {"epochs": epochs})

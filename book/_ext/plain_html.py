@@ -1,0 +1,51 @@
+"""What the theme's HTML lacks for readers who listen, search, or share a link.
+
+A fold has the name that it shows, not "Toggle hidden content"; no page has the same id twice; each
+page describes itself with its first sentences; and the folder's own index.html, which only leads
+on, says so in words.
+"""
+
+import re
+from html import escape
+from pathlib import Path
+from textwrap import shorten
+
+from docutils import nodes
+
+SAME_NAME = '<summary aria-label="Toggle hidden content">'
+SAME_ID = re.compile(r' id="(?:exercise|solution|proof)-content"')
+ENTRY = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta http-equiv="refresh" content="0; url={page}"></head>
+<body><a href="{page}">{title}</a></body></html>
+"""
+
+
+def description(doctree):
+    """The first paragraph outside any box, without formulas, in at most 160 letters, or ""."""
+    for paragraph in doctree.findall(nodes.paragraph):
+        if isinstance(paragraph.parent, nodes.section) and not paragraph.next_node(nodes.math):
+            return shorten(paragraph.astext(), 160, placeholder=" …")
+    return ""
+
+
+def improve(app, pagename, templatename, context, doctree):
+    """Mend what Sphinx is about to write."""
+    body = context.get("body", "").replace(SAME_NAME, "<summary>")
+    context["body"] = SAME_ID.sub("", body)
+    if doctree is not None and (text := description(doctree)):
+        meta = f'<meta name="description" content="{escape(text)}" />'
+        context["metatags"] = context.get("metatags", "") + meta
+
+
+def write_entry(app, exception):
+    """Write index.html before jupyter-book does, which leaves one alone that is there."""
+    if app.builder.name == "html" and app.config.root_doc != "index" and not exception:
+        text = ENTRY.format(title=escape(app.config.project), page=f"{app.config.root_doc}.html")
+        Path(app.outdir, "index.html").write_text(text, encoding="utf-8")
+
+
+def setup(app):
+    app.connect("html-page-context", improve)
+    app.connect("build-finished", write_entry, priority=100)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
