@@ -185,8 +185,8 @@ def elementwise(inputs, outputs, cuda, layerwise=False):
 def axpby(a, x, b, y):
     """Update y <- a x + b y in place, one layer at a time; a and b are scalars.
 
-    x, y (L, N, ...), not the same one, share shape, dtype and device.  Source: extended BLAS; trusts
-    its input.
+    x, y (L, N, ...), two arrays, share shape, dtype and device.  Source: extended BLAS; trusts its
+    input.
     """
     if b != 1.0:
         y *= b

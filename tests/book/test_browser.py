@@ -106,6 +106,17 @@ def test_page(context, address, page):
     assert not found, listed(found)
 
 
+def test_solutions_have_names_and_formulas_in_sentences_are_no_stops(context, address):
+    page = context.new_page()
+    show(page, address + "book/03_model.html")
+    buttons, formulas = "div.solution button.toggle-button", "mjx-container:not([display])"
+    names = page.eval_on_selector_all(buttons, "all => all.map((e) => e.ariaLabel)")
+    stops = page.eval_on_selector_all(formulas, "all => all.map((e) => e.tabIndex)")
+    page.close()
+    assert len(set(names)) == len(names) > 2 and set(stops) == {-1}
+    assert all(name.startswith("Click to show: solution of Exercise 3.") for name in names), names
+
+
 # The checks themselves, on small pages with one defect each.
 HEAD = """<!doctype html><html lang="en"><head><title>One page</title>
 <link rel="icon" href="data:,"><style>
