@@ -41,7 +41,8 @@ def improve(app, pagename, templatename, context, doctree):
 def write_entry(app, exception):
     """Write index.html before jupyter-book does, which leaves one alone that is there."""
     if app.builder.name == "html" and app.config.root_doc != "index" and not exception:
-        text = ENTRY.format(title=escape(app.config.project), page=f"{app.config.root_doc}.html")
+        title = escape(app.config.html_title)
+        text = ENTRY.format(title=title, page=f"{app.config.root_doc}.html")
         Path(app.outdir, "index.html").write_text(text, encoding="utf-8")
 
 
