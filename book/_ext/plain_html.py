@@ -7,6 +7,7 @@ on, says so in words.
 
 import re
 from html import escape
+from itertools import takewhile
 from pathlib import Path
 from textwrap import shorten
 
@@ -22,11 +23,20 @@ ENTRY = """<!doctype html>
 
 
 def description(doctree):
-    """The first paragraph outside any box, without formulas, in at most 160 letters, or ""."""
+    """The first sentences outside any box, those without a formula, in 160 letters, or ""."""
     for paragraph in doctree.findall(nodes.paragraph):
-        if isinstance(paragraph.parent, nodes.section) and not paragraph.next_node(nodes.math):
-            return shorten(paragraph.astext(), 160, placeholder=" …")
+        if isinstance(paragraph.parent, nodes.section):
+            text = before_formula(paragraph)
+            if len(text) > 40:
+                return shorten(text, 160, placeholder=" …")
     return ""
+
+
+def before_formula(paragraph):
+    """The text of a paragraph, or of its sentences before the first that has a formula."""
+    parts = list(takewhile(lambda child: not isinstance(child, nodes.math), paragraph.children))
+    text = " ".join("".join(part.astext() for part in parts).split())
+    return text if len(parts) == len(paragraph.children) else re.match(r"(.*[.?!:])?", text)[0]
 
 
 def improve(app, pagename, templatename, context, doctree):

@@ -24,9 +24,9 @@ CHAPTER = """# 3 Model
 Not this one.
 :::
 
-With a formula: $x$.
+Short: $x$.
 
-One equation, "a flow" & no layers, is the model.
+One equation, "a flow" & no layers, is the model. It has the state $x$.
 
 $$ x' = \\sigma(Wx + b) $$ (eq-paper-1)
 
