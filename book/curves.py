@@ -19,7 +19,10 @@ OF_METHOD = {  # w.d. is dashed, here and in the paper
 OF_NETWORK = {  # dashes tell attacks apart
     name: {"color": colour, "marker": marker, "ms": 4, "markevery": 3}
     for name, colour, marker in zip(
-        ("ReLU, CE", "tanh, CE", "ReLU, ℓ²", "tanh, ℓ²"), (RED, BLUE, ORANGE, GREEN), "os^D"
+        ("ReLU, CE", "tanh, CE", "ReLU, ℓ²", "tanh, ℓ²"),
+        (RED, BLUE, ORANGE, GREEN),
+        "os^D",
+        strict=True,
     )
 }
 NOISE = "noise σ (ink − paper = 1)"

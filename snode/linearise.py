@@ -131,17 +131,15 @@ def unit(d):
 
     Parameters
     ----------
-    d : array (..., N, K)
+    d : array (N, K)
         Directions.  Trusts its input.
 
     Returns
     -------
-    (array (..., N, K), array (..., K))
+    (array (N, K), array (K,))
     """
-    peak = abs(d).max(axis=-2)
-    d = d / divisor(peak)[..., None, :]  # else |d|^2 might underflow
-    length = array_module(d).sqrt((d * d).sum(axis=-2))
-    return d / divisor(length)[..., None, :], peak * length
+    length = norms(d)
+    return d / divisor(length), length
 
 
 def norms(a):
@@ -156,7 +154,9 @@ def norms(a):
     -------
     array (..., K)
     """
-    return unit(a)[1]
+    peak = abs(a).max(axis=-2)
+    a = a / divisor(peak)[..., None, :]  # else |a|^2 might underflow
+    return peak * array_module(a).sqrt((a * a).sum(axis=-2))
 
 
 def divisor(length):
