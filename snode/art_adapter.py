@@ -133,10 +133,11 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
         Raises
         ------
         ValueError
-            If the images do not fit the network, or a class is out of range.
+            If the images do not fit the network, the targets do not fit the images, or a class is
+            out of range.
         """
         path = self._path(x)
-        lam_T = CROSS_ENTROPY.terminal(path.end, self._on_device(self._targets(y)))
+        lam_T = CROSS_ENTROPY.terminal(path.end, self._on_device(self._targets(y, len(x))))
         return self._rows(self.flow.adjoint(self.weights, path, lam_T, keep=False).start)
 
     def compute_loss(self, x, y, reduction="none", **ignored):
@@ -156,12 +157,13 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
         Raises
         ------
         ValueError
-            If the images do not fit the network, a class is out of range or the reduction unknown.
+            If the images do not fit the network, the targets do not fit the images, a class is out
+            of range or the reduction unknown.
         """
         if reduction not in ("none", "mean", "sum"):
             raise ValueError(f"reduction: expected 'none', 'mean' or 'sum', got {reduction!r}")
         z = to_numpy(self._path(x, keep=False).end[: self.nb_classes])
-        loss = cross_entropies(z.astype(np.float64), self._targets(y))
+        loss = cross_entropies(z.astype(np.float64), self._targets(y, len(x)))
         return loss if reduction == "none" else getattr(loss, reduction)()
 
     def fit(self, x, y, **ignored):
@@ -182,11 +184,11 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
             columns = columns.clip(*self.valid)
         return self.flow.forward(self.weights, columns, keep=keep)
 
-    def _targets(self, y):
-        y, dtype = np.asarray(y), self.weights.W.dtype
-        if y.ndim == 1:
-            return one_hot(y, self.nb_classes, dtype)
-        return np.ascontiguousarray(y.T, dtype=dtype)
+    def _targets(self, y, K):
+        y, C, dtype = np.asarray(y), self.nb_classes, self.weights.W.dtype
+        if y.shape not in ((K,), (K, C)):
+            raise ValueError(f"y: expected labels ({K},) or rows ({K}, {C}), got {y.shape}")
+        return one_hot(y, C, dtype) if y.ndim == 1 else np.ascontiguousarray(y.T, dtype=dtype)
 
     def _on_device(self, a):
         return to_device(a, array_module(self.weights.W))

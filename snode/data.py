@@ -186,17 +186,17 @@ def one_hot(labels, classes=CLASSES, dtype=np.float32):
     return (np.arange(classes)[:, None] == labels).astype(dtype)
 
 
-def batches(split, size, seed):
+def batches(split, batch, seed):
     """Give one epoch of shuffled batches, each image at most once. Source: Sec. 5, Algorithm 1.
 
-    If ``size`` does not divide n, the images left over are dropped for this epoch, so that every
+    If ``batch`` does not divide n, the images left over are dropped for this epoch, so that every
     batch has the same K.
 
     Parameters
     ----------
     split : Split
         (N, n) images with (n,) labels.
-    size : int
+    batch : int
         K, the number of images in a batch, from 1 to n.
     seed : int or numpy.random.Generator
         The same seed gives the same batches; a generator moves on from epoch to epoch.
@@ -208,14 +208,14 @@ def batches(split, size, seed):
     Raises
     ------
     ValueError
-        If ``size`` is not from 1 to n, or ``seed`` neither a whole number nor a generator.
+        If ``batch`` is not from 1 to n, or ``seed`` neither a whole number nor a generator.
     """
     x, labels = split.x, split.labels
-    if not (isinstance(size, Integral) and size in range(1, labels.size + 1)):
-        raise ValueError(f"size: expected a whole number from 1 to {labels.size}, got {size!r}")
+    if not (isinstance(batch, Integral) and batch in range(1, labels.size + 1)):
+        raise ValueError(f"batch: expected a whole number from 1 to {labels.size}, got {batch!r}")
     rng = seed if isinstance(seed, np.random.Generator) else generator(seed)
     order = rng.permutation(labels.size)
-    chosen = order[: labels.size - labels.size % size].reshape(-1, size)
+    chosen = order[: labels.size - labels.size % batch].reshape(-1, batch)
     # take, unlike x[:, k], promises rows that lie together in memory
     return ((x.take(k, axis=1), one_hot(labels[k], dtype=x.dtype)) for k in chosen)
 

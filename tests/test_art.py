@@ -121,5 +121,9 @@ def test_bad_input_is_refused(setting):
         for call in (estimator.class_gradient, estimator.loss_gradient, estimator.compute_loss):
             with pytest.raises(ValueError, match="labels: expected 0 to 3"):
                 call(x0.T, np.full(K, label))
+    for targets in (np.eye(K, C - 1), np.eye(1, C), np.zeros(1, int)):
+        for call in (estimator.loss_gradient, estimator.compute_loss):
+            with pytest.raises(ValueError, match=r"y: expected labels \(12,\) or rows \(12, 4\)"):
+                call(x0.T, targets)
     with pytest.raises(NotImplementedError, match="snode.optimise"):
         estimator.fit(x0.T, np.zeros(K, int))

@@ -273,11 +273,11 @@ def test_batches_depend_on_the_seed_alone(numbered):
 
 
 @pytest.mark.parametrize(
-    ("size", "seed"), [(0, 1), (24, 1), (2.5, 1), (5.0, 1), (5, None), (5, "a")]
+    ("batch", "seed"), [(0, 1), (24, 1), (2.5, 1), (5.0, 1), (5, None), (5, "a")]
 )
-def test_bad_batches_are_refused_at_once(numbered, size, seed):
-    with pytest.raises(ValueError, match="seed" if seed != 1 else "size.* from 1 to 23"):
-        data.batches(numbered, size, seed)
+def test_bad_batches_are_refused_at_once(numbered, batch, seed):
+    with pytest.raises(ValueError, match="seed" if seed != 1 else "batch.* from 1 to 23"):
+        data.batches(numbered, batch, seed)
 
 
 def test_a_split_must_fit_together():

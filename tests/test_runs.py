@@ -157,6 +157,33 @@ def test_what_another_process_has_finished_meanwhile_is_left_as_it_is(tmp_path):
         conduct.prepare(profile, run, tmp_path)
 
 
+AT_WORK = """
+import sys
+from snode.experiments import conduct
+from snode.experiments.profiles import PROFILES
+conduct.prepare(PROFILES["smoke"], PROFILES["smoke"].run(), sys.argv[1])
+print("at work", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_two_processes_do_not_work_on_one_run(tmp_path):
+    pytest.importorskip("fcntl")
+    command = [sys.executable, "-c", AT_WORK, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"at work\n"
+        (folder,) = tmp_path.iterdir()
+        draft = folder / ".checkpoint.npz.0123abcd.part"
+        draft.touch()
+        with pytest.raises(BlockingIOError, match="another process is at work on this run"):
+            conduct.prepare(SMOKE, SMOKE.run(), tmp_path)
+        assert draft.exists()
+        other.kill()
+    for _ in range(2):  # this process may prepare its own run again
+        conduct.prepare(SMOKE, SMOKE.run(), tmp_path)
+    assert not draft.exists()  # what the killed one has left
+
+
 def test_a_diverged_training_leaves_its_last_good_checkpoint(tmp_path):
     run = SMOKE.run(method="rmsprop", rate=1e30, dtype="float32", **SMALL)
     checkpoint = Checkpoint(tmp_path / "c.npz", {"run": dataclasses.asdict(run)}, 0.0)

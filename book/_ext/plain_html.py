@@ -43,6 +43,8 @@ def improve(app, pagename, templatename, context, doctree):
     """Mend what Sphinx is about to write."""
     body = context.get("body", "").replace(SAME_NAME, "<summary>")
     context["body"] = SAME_ID.sub("", body)
+    if context.get("title") == context["docstitle"]:
+        context["docstitle"] = ""  # the front page's title, once
     if doctree is not None and (text := description(doctree)):
         meta = f'<meta name="description" content="{escape(text)}" />'
         context["metatags"] = context.get("metatags", "") + meta

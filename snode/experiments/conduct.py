@@ -23,7 +23,7 @@ from snode.arrays import backend as library
 from snode.experiments.checkpoints import Checkpoint
 from snode.experiments.provenance import check_clean, code_version, provenance
 from snode.experiments.results import make_result, save
-from snode.experiments.storage import make_folder, runs_folder
+from snode.experiments.storage import hold, make_folder, runs_folder
 from snode.experiments.toolbox import available
 from snode.files import check_new
 from snode.machine import describe, keep_freed_memory
@@ -112,7 +112,7 @@ def prepare(profile, run, runs=None, backend="numpy"):
     FileExistsError
         If the run is finished already.
     OSError
-        If its folder cannot be made, as when a file is there.
+        If its folder cannot be made, as when a file is there, or another process is at work in it.
     RuntimeError
         If the profile wants a clean work tree and it is not.
     ValueError
@@ -139,6 +139,7 @@ def prepare(profile, run, runs=None, backend="numpy"):
             f"{finished}: this run is finished; remove its folder to repeat it, or this file to "
             "repeat its measurements only"
         )
+    hold(folder)
     # the bits of a GPU depend on its model and libraries
     device = {k: v for k, v in describe(xp).items() if k in ("GPU", "CUDA", "cupy")}
     identity = {

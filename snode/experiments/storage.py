@@ -8,6 +8,11 @@ import json
 import os
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:  # Windows: there nothing keeps two processes apart
+    fcntl = None
+
 import numpy as np
 
 from snode.files import atomic, check_new
@@ -42,6 +47,41 @@ def make_folder(path):
     except OSError as error:
         raise OSError(f"{path}: no folder can be made there ({error.strerror})") from error
     return Path(path)
+
+
+_held = {}  # folders of this process and their open descriptors
+
+
+def hold(folder):
+    """Keep other processes from a folder until this one ends, however it ends.
+
+    Source: this package.  What a killed process has left half written there is removed.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of a run; one that is held already stays so.
+
+    Raises
+    ------
+    BlockingIOError
+        Naming the folder, if another process holds it.
+    """
+    folder = folder.resolve()
+    if fcntl is None or folder in _held:
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if isinstance(error, BlockingIOError):
+            busy = "another process is at work on this run; wait until it ends, or stop it"
+            raise BlockingIOError(f"{folder}: {busy}") from None
+        return  # a file system on a network may know no locks
+    _held[folder] = descriptor
+    for draft in folder.glob(".*.part"):
+        draft.unlink()
 
 
 def write_json(path, content):

@@ -14,7 +14,7 @@ TEXTS = sorted(BOOK.glob("*.md")) + sorted(BOOK.glob("text/*.md"))
 CONF = """
 import sys
 sys.path.insert(0, {extensions!r})
-project = "trial"
+project = html_title = "trial"
 root_doc = "book/index"
 exclude_patterns = ["book/text/*"]
 extensions = ["myst_nb", "sphinx_proof", "sphinx_exercise", "offline_mathjax", "paper_numbers",

@@ -68,7 +68,7 @@ def files():
     cells = [nbformat.v4.new_markdown_cell(CHAPTER + TABLE + LISTING)]
     notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
     return {
-        "book/index.md": "# Book\n\n```{toctree}\n03_model\n```\n",
+        "book/index.md": "# trial\n\n```{toctree}\n03_model\n```\n",
         "book/03_model.ipynb": nbformat.writes(notebook),
         "book/text/03_model.md": CHAPTER,
         "book/code.py": CODE,
@@ -128,6 +128,12 @@ def test_a_page_describes_itself(plain_site):
     said = re.findall('<meta name="description" content="([^"]*)"', page)
     assert said == ["One equation, “a flow” &amp; no layers, is the model."]
     assert "description" not in plain_site.page("genindex").split("<body")[0]
+
+
+def test_the_front_page_says_the_title_once(plain_site):
+    for name, title in (("index", "trial"), ("03_model", "3 Model &#8212; trial")):
+        found = re.search("<title>(.*)</title>", plain_site.page(f"book/{name}"))[1]
+        assert found == title
 
 
 def test_no_id_twice_and_folds_have_the_name_that_they_show(plain_site):
