@@ -84,7 +84,7 @@ screenshots: html ## every page as a picture, desktop and phone, light and dark 
 	@$(BIN)/python book/_tools/screenshots.py $(if $(HEIGHT),--height $(HEIGHT)) $(PAGES)
 
 student: $(READY) ## the notebooks without solutions, for a class: _build/student
-	@rm -rf _build/student
+	@if [ -d _build/student ]; then mv _build/student _build/student-$$(date +%Y%m%d-%H%M%S); fi # there may be answers in it
 	@$(BIN)/python book/_tools/student.py
 
 clean: ## remove what make has made, except the environment

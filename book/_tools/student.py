@@ -5,6 +5,7 @@ python book/_tools/student.py [--solved] [--to FOLDER] [NAME...]
 In the place of each solution stand an empty answer and, behind it, a check: the solution's own
 assertions. The check fails until the answer is there. --solved puts the book's answers in, which
 makes the checks pass: for the teacher, and for our tests. Pages without exercises are left out.
+Listings of the package, which no notebook viewer knows, are written out.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import re
 import shutil
 import tokenize
 from pathlib import Path
+from textwrap import dedent
 
 import jupytext
 import nbformat
@@ -27,6 +29,7 @@ BLOCK = re.compile(
     r"(?P<body>.*?)^(?P=fence) *$\n?",
     re.M | re.S,
 )
+LISTING = re.compile(r"^```\{listing\} (\S+)\n:pyobject: (\S+)\n(?::.*\n)*```$", re.M)
 LABEL = re.compile(r"^:label: (\S+)", re.M)
 NOTE = """\
 > **Student version.** The solutions are left out. Write your code in the place of the line
@@ -80,7 +83,7 @@ def student(notebook, name, solved=False):
         elif kind == "code":
             cells.append(content)
         elif not label:
-            cells.append(new_markdown_cell(content))
+            cells.append(new_markdown_cell(LISTING.sub(_shown, content)))
         if kind == "exercise" and LABEL.search(content)[1] not in answers:
             cells.append(new_markdown_cell("*Your answer: an open project, without a check.*"))
     cells.insert(1, new_markdown_cell(NOTE.format(name=name)))
@@ -111,6 +114,18 @@ def _pieces(notebook):
     return [(kind, content) for kind, content in found if kind != "markdown" or content.strip()]
 
 
+def _shown(listing):
+    """Return a listing's code, and where it stands, as any viewer of notebooks shows it."""
+    file, name = listing.groups()
+    source = (BOOK / file).read_text(encoding="utf-8")
+    node = ast.parse(source)
+    for part in name.split("."):
+        node = next(n for n in node.body if getattr(n, "name", "") == part)
+    first = min(n.lineno for n in [node, *node.decorator_list])
+    code = dedent("\n".join(source.splitlines()[first - 1 : node.end_lineno]))
+    return f"`{file.removeprefix('../')}`, `{name}`:\n\n```python\n{code}\n```"
+
+
 def _answer(label, cells, solved):
     """Return the cells that stand for a solution: the answer, then the check."""
     sources, asserts = zip(*(split(cell.source) for cell in cells)) if cells else ((), ())
@@ -129,7 +144,8 @@ def _answer(label, cells, solved):
     if solved:
         answer = [new_code_cell(source, metadata=c.metadata) for source, c in zip(sources, cells)]
         answer.append(new_code_cell(f'answered = "{label}"'))
-    return [*answer, new_code_cell(check, metadata={"tags": [f"check-{label}"]})]
+    folded = {"tags": [f"check-{label}"], "jupyter": {"source_hidden": True}}
+    return [*answer, new_code_cell(check, metadata=folded)]
 
 
 def _answer_in_words(label, solved):

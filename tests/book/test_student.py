@@ -12,7 +12,7 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from pages import BOOK
-from student import _pieces, has_exercises, split, student
+from student import LISTING, _pieces, _shown, has_exercises, split, student
 
 pytestmark = pytest.mark.numpy_only
 
@@ -54,7 +54,8 @@ def test_no_solution_is_left(text):
     page = jupytext.read(text)
     left = {line.strip() for line in sources(student(page, text.stem)).splitlines()}
     solution, other = parts(text)
-    known = other | asserted(page)
+    listings = "\n".join(map(_shown, LISTING.finditer(text.read_text(encoding="utf-8"))))
+    known = other | asserted(page) | {line.strip() for line in listings.splitlines()}
     secret = [line for line in solution if len(line) > 12 and line not in known]
     assert secret and not [line for line in secret if line in left]
     assert not re.search(r"\{solution", sources(student(page, text.stem)))
@@ -70,6 +71,17 @@ def test_each_solution_has_an_answer_and_a_check(text):
         answer, check = cells[places[0] - 1].source, cells[places[0]].source
         assert label in answer and label in check
         assert "NotImplementedError" in answer or 'words = """\n\n"""' in answer
+
+
+def test_checks_of_code_are_folded_and_listings_written_out(text):
+    """An open check shows the number that is expected; no notebook viewer knows a listing."""
+    notebook = student(jupytext.read(text), text.stem)
+    checks = [c for c in notebook.cells if "assert globals().get" in c.source]
+    assert all(c.metadata["jupyter"]["source_hidden"] for c in checks)
+    assert "{listing}" not in sources(notebook)
+    page = text.read_text(encoding="utf-8")
+    for name in re.findall(r"{listing}.*\n:pyobject: (\S+)", page):
+        assert f"def {name.split('.')[-1]}(" in sources(notebook)
 
 
 def test_each_check_fails_without_an_answer(text):
