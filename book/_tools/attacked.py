@@ -23,6 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from ensemble import RADII, number, summary
 from networks import read
 from relatives import BOX, MARGIN, Found, carlini_wagner, in_the_box, shrinking_pgd, to_border
 
@@ -35,7 +36,6 @@ from snode.perturbed import infer, noise_like
 from snode.robustness import pairwise_margins
 
 SHARE_QUERIED = 0.1  # of the images: the attack without gradients is slow
-RADII = tuple(round(0.05 * k, 2) for k in range(1, 41))
 BALLS = (0.1, 0.2, 0.3, 0.4, 0.6, 0.9, 1.3, 2.0)
 TRANSFERRED = (0.25, 0.5, 1.0)
 AROUND, DRAWS = (0.0, 0.03, 0.05, 0.1, 0.2), 8  # standard deviations of noise
@@ -82,23 +82,6 @@ def queried(flow, weights, x0):
     points, norm = x0.copy(), np.full(x0.shape[1], np.nan)
     points[:, : few.shape[1]], norm[: few.shape[1]] = got
     return Found(points, norm)
-
-
-def summary(norm):
-    """Return the numbers of one attack: median, and percent fooled within each of `RADII`."""
-    norm = norm[~np.isnan(norm)]
-    within = 100 * (norm <= np.array(RADII)[:, None]).mean(axis=1)
-    return {
-        "images": len(norm),
-        "fooled": round(100 * float(np.isfinite(norm).mean()), 1),
-        "median": number(np.median(norm)),
-        "within": [round(float(v), 1) for v in within],
-    }
-
-
-def number(value):
-    """Return a float with four digits, None if it is not finite."""
-    return float(f"{value:.4g}") if np.isfinite(value) else None
 
 
 def distances(margins, gains):

@@ -1,0 +1,29 @@
+"""PGD of the stored results joins the attacks on the same images."""
+
+import ensemble
+import numpy as np
+import pytest
+from cells import DATA, stored
+
+from snode.files import read_arrays
+
+pytestmark = pytest.mark.numpy_only
+
+
+@pytest.mark.parametrize("name", ["relatives.json", "relatives_sobolev.json"])
+def test_pgd_of_the_results_is_on_the_same_images_and_makes_the_best_no_worse(name):
+    """Algorithm 2 stands in both files: on the same images it has fooled the same share."""
+    before, after = stored(name)["networks"], ensemble.with_pgd(name)["networks"]
+    results = {run: read_arrays(DATA / f"{run}.npz")["attacks_own_norm"] for run in before}
+    index = np.flatnonzero(np.all([~np.isnan(v) for v in results.values()], axis=0))[:200]
+    for run, found in after.items():
+        own = ensemble.summary(results[run][index].astype(float))["within"]
+        assert np.abs(np.subtract(own, before[run]["attacks"]["Algorithm 2"]["within"])).max() <= 1
+        ways = [found["attacks"][title]["within"] for title in ensemble.PGD]
+        assert (np.array(found["least"]["within"]) >= before[run]["least"]["within"]).all()
+        assert (np.array(found["least"]["within"]) >= np.array(ways)).all()
+    assert any(found["nearest"]["PGD, cross-entropy, 0.6"] > 0.05 for found in after.values())
+
+
+def test_nothing_stored_is_nothing_found(tmp_path):
+    assert ensemble.with_pgd("relatives.json", tmp_path) == {}
