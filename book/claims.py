@@ -13,6 +13,7 @@ from evidence import Verdict
 
 BOOK = Path(__file__).parent
 CLAIMS = BOOK / "paper" / "claims.toml"
+BENCHMARKS = ("benchmarks.json", "benchmarks_xeon.json")
 WORDS = (
     "reproduced",
     "partly",
@@ -48,7 +49,7 @@ def judge(claim, folder=DATA, profile="paper", others=None):
     if claim.get("compute") == "conjunction":
         return conjunction(claim, others)
     if "benchmark" in claim:
-        return cost(claim, stored("benchmarks.json", folder))
+        return cost(claim, [stored(name, folder) for name in BENCHMARKS])
     if "compute" in claim:
         return total([special.SPECIAL[claim["compute"]](claim, folder, profile)], ["all"])
     if "part" in claim:
@@ -106,12 +107,12 @@ def conjunction(claim, others):
     return Verdict(SAID.get(word, word), f"claims {said}", n=n)
 
 
-def cost(claim, bench):
+def cost(claim, benches):
     """Return the Verdict on a claim about the ratio of two measured times."""
-    wanted, rows = claim["benchmark"], bench.get("ratios", [])
+    wanted, rows = claim["benchmark"], [r for bench in benches for r in bench.get("ratios", [])]
     row = next((r for r in rows if wanted.items() <= r.items()), None)
     if row is None:
-        return Verdict("not run yet", "no such row in data/benchmarks.json")
+        return Verdict("not run yet", "no such row in the benchmarks")
     ratio = row["ratio"]
     word = "reproduced" if ratio > 1.1 else "contradicted" if ratio < 0.9 else "undecided"
     return Verdict(word, f"measured ratio of the times {ratio:.2g}")
