@@ -97,7 +97,7 @@ def test_train_prints_a_line_an_epoch_and_writes_the_result_once(tmp_path, capsy
         ({"seed": -1}, "seed: expected a non-negative integer, got -1"),
         ({"epochs": 0}, "epochs: expected a positive integer, got 0"),
         ({"weight_decay": -1e-8}, "mu4: expected a finite number >= 0"),
-        ({"batch": 5000}, "size: expected a whole number from 1 to 1400, got 5000"),
+        ({"batch": 5000}, "batch: expected a whole number from 1 to 1400, got 5000"),
         ({"horizon": 0}, "horizon: expected a positive finite number"),
         ({"rtol": 1e-6}, "rtol: expected a number above 1.19e-06 in float32"),
         ({"std": "nan"}, "std: expected a finite number, got nan"),

@@ -75,7 +75,7 @@ def test_the_seeds_of_a_verdict_are_those_of_the_cell_with_fewest_but_some():
 )
 def test_a_tenth_more_or_less_decides_a_ratio_of_times(ratio, word):
     rows = {"ratios": [{"of": "this", "ratio": ratio}, {"of": "that", "ratio": 1.0}]}
-    verdict = claims.cost({"benchmark": {"of": "this"}}, rows)
+    verdict = claims.cost({"benchmark": {"of": "this"}}, [{}, rows])
     assert verdict.word == word and verdict.sentence.endswith(f" {ratio:.2g}")
 
 
