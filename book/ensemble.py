@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 from cells import DATA, stored
+from measures import right
 
-from snode.files import read_arrays
+from snode.experiments.results import load
 
 RADII = tuple(round(0.05 * k, 2) for k in range(1, 41))
 PGD = {"PGD, cross-entropy, 0.06": "pgd", "PGD, cross-entropy, 0.6": "pgd-long"}
@@ -35,15 +36,15 @@ def number(value):
 def with_pgd(name, folder=DATA):
     """Return a file of attacked.py, a dict, PGD of the runs among the attacks and in the best.
 
-    Raises OSError if the result of a run that the file names is not in the folder.
+    Raises what `results.load` does, if the result of a run that the file names is not there.
     """
     known = stored(name, folder)
     networks = known.get("networks", {})
-    arrays = {run: read_arrays(Path(folder) / f"{run}.npz") for run in networks}
-    read = [~np.isnan(a["attacks_own_norm"]) for a in arrays.values()]
-    index = np.flatnonzero(np.all(read, axis=0))[: known["images"]] if networks else []
+    results = {run: load(Path(folder) / f"{run}.json") for run in networks}
+    read = np.all([right(result) for result in results.values()], axis=0)
     for run, found in networks.items():
-        norms = {title: arrays[run][f"attacks_{key}_norm"][index] for title, key in PGD.items()}
+        index, arrays = np.flatnonzero(read)[: known["images"]], results[run].arrays
+        norms = {title: arrays[f"attacks_{key}_norm"][index] for title, key in PGD.items()}
         before = [np.inf if v is None else v for v in found["norms"]]
         least = np.min([before, *norms.values()], axis=0)
         found["nearest"] = {title: float(np.mean(v < before)) for title, v in norms.items()}

@@ -18,7 +18,8 @@ def test_pgd_of_the_results_is_on_the_same_images_and_makes_the_best_no_worse(na
     index = np.flatnonzero(np.all([~np.isnan(v) for v in results.values()], axis=0))[:200]
     for run, found in after.items():
         own = ensemble.summary(results[run][index].astype(float))["within"]
-        assert np.abs(np.subtract(own, before[run]["attacks"]["Algorithm 2"]["within"])).max() <= 1
+        other = before[run]["attacks"]["Algorithm 2"]["within"]
+        assert np.abs(np.subtract(own, other)).max() <= 0.5  # one image: norms in half precision
         ways = [found["attacks"][title]["within"] for title in ensemble.PGD]
         assert (np.array(found["least"]["within"]) >= before[run]["least"]["within"]).all()
         assert (np.array(found["least"]["within"]) >= np.array(ways)).all()
