@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from snode import __version__
+
 pytestmark = pytest.mark.numpy_only
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -118,7 +120,9 @@ def test_top_level_holds_only_what_it_should():
 def test_licences_and_citation_name_what_they_should():
     assert (ROOT / "LICENSE").read_text().startswith("MIT License")
     assert "Attribution 4.0 International" in (ROOT / "LICENSE-text").read_text()
-    paper = yaml.safe_load((ROOT / "CITATION.cff").read_text())["preferred-citation"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == __version__
+    paper = citation["preferred-citation"]
     assert paper["doi"].endswith("2205.13933") and len(paper["authors"]) == 6
 
 

@@ -12,19 +12,16 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 import zipfile
 from pathlib import Path
 
-from snode import pretrained
+from snode import __version__, pretrained
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "_build"
 TARGET = BUILD / "release"
 PDF, SITE, STUDENT = BUILD / "standalone-neural-odes.pdf", BUILD / "html", BUILD / "student"
 NETWORKS = BUILD / "networks"
-UNPRINTED = ("book/_ext/", "book/_tools/")  # what running a notebook does not need
-TOP = "pyproject.toml constraints.txt environment.yml README.md LICENSE LICENSE-text CITATION.cff"
 
 
 def pack(path, files):
@@ -37,10 +34,10 @@ def pack(path, files):
 
 
 def tracked():
-    """Return the notebooks with their outputs and all that they need, {name: file}."""
-    listing = ["git", "ls-files", "-z", "book", "snode", *TOP.split()]
+    """Return the repository, the notebooks with their outputs among it, {name: file}."""
+    listing = ["git", "ls-files", "-z"]
     names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return {n: ROOT / n for n in names.split("\0") if n and not n.startswith(UNPRINTED)}
+    return {name: ROOT / name for name in names.split("\0") if name}
 
 
 def below(folder):
@@ -58,13 +55,12 @@ def copy_networks():
 
 
 def main():
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     for path, command in ((PDF, "make pdf"), (SITE / "index.html", "make html")):
         if not path.is_file():
             sys.exit(f"{path} is missing: run {command} first")
     shutil.rmtree(TARGET, ignore_errors=True)
     TARGET.mkdir(parents=True)
-    stem = f"standalone-neural-odes-{version}"
+    stem = f"standalone-neural-odes-{__version__}"
     shutil.copyfile(PDF, TARGET / f"{stem}.pdf")
     pack(TARGET / f"{stem}-notebooks.zip", tracked())
     pack(TARGET / f"{stem}-site.zip", below(SITE))
