@@ -8,15 +8,13 @@ cell shows as HTML become LaTeX's, see ``printed_outputs``.  How all of it looks
 Code that a page folds away (tag ``hide-input``) is left out of the PDF; solutions are printed.
 """
 
-import tomllib
-from pathlib import Path
-
 from docutils import nodes
 from printed_outputs import PrintedOutputs
 from sphinx.util.math import wrap_displaymath
 from sphinx.writers.latex import LaTeXTranslator
 
-PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
+from snode import __version__
+
 COUNTED = {  # what has a number: Sphinx's kind, LaTeX's counter
     "figure": ("figure", "figure"),
     "table": ("table", "table"),
@@ -80,8 +78,7 @@ def depart_solution(writer, node):
 
 def set_style(app, config):
     """Use our style: the class of sphinx-jupyterbook-latex wants packages without need."""
-    version = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["version"]
-    style = f"\\newcommand{{\\bookversion}}{{{version}}}\n\\usepackage{{standalone-book}}\n"
+    style = f"\\newcommand{{\\bookversion}}{{{__version__}}}\n\\usepackage{{standalone-book}}\n"
     config.latex_theme = "manual"
     config.latex_elements["preamble"] = style
 

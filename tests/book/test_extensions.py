@@ -130,6 +130,11 @@ def test_a_page_describes_itself(plain_site):
     assert "description" not in plain_site.page("genindex").split("<body")[0]
 
 
+def test_no_page_waits_for_icons(plain_site):
+    tags = re.findall("<script[^>]*fontawesome[^>]*>", plain_site.page("book/03_model"))
+    assert len(tags) == 1 and tags[0].startswith("<script defer ")
+
+
 def test_the_front_page_says_the_title_once(plain_site):
     for name, title in (("index", "trial"), ("03_model", "3 Model &#8212; trial")):
         found = re.search("<title>(.*)</title>", plain_site.page(f"book/{name}"))[1]
