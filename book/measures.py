@@ -72,7 +72,7 @@ def ahead(name, rival):
 
 
 def ensemble(result):
-    """Return the AUC of each image's least norm over own attack and both PGDs."""
+    """Return the AUC of each image's least norm over the paper's attack and both PGDs."""
     return auc_of_norms(norms(result, "own", "pgd", "pgd-long")) if part(result, "attacks") else nan
 
 

@@ -106,7 +106,7 @@ def _shapes(choices, claim, folder, profile):
 
 
 def cosines(one, other):
-    """Return the cosines between the own attack's perturbations of the images that both keep."""
+    """Return the cosines between the paper's attacks on the images that both keep."""
     if "attacks_examples" not in one.arrays or "attacks_examples" not in other.arrays:
         return []
     kept = [
@@ -117,7 +117,7 @@ def cosines(one, other):
 
 
 def shapes(result):
-    """Return the kept perturbations of the own attack, (few, N), each of length 1 (or 0)."""
+    """Return the kept perturbations of the paper's attack, (few, N), each of length 1 (or 0)."""
     change = result.arrays["attacks_own_examples"].T.astype(float)
     lengths = np.linalg.norm(change, axis=1, keepdims=True)
     return change / np.where(lengths > 0, lengths, 1)

@@ -27,7 +27,7 @@ STEPS = {"pgd": 0.06, "pgd-long": 0.6, "one-step": None}
 
 
 def attacks(network):
-    """Attack every rightly inferred image, four ways.  Figs. 5, 12, 14, 15.
+    """Attack every correctly classified image, four ways.  Figs. 5, 12, 14, 15.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def shape(change):
 
 
 def targets(network):
-    """Compare nine targets with the moving one, on the first rightly inferred images.  App. D.4.
+    """Compare nine targets with the moving one, on correctly classified images.  App. D.4.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def targets(network):
 
 
 def toolbox(network):
-    """Attack the first rightly inferred images by Carlini and Wagner's method.
+    """Attack the first correctly classified images by Carlini and Wagner's method.
 
     Source: Table 3 for its default settings, this package for the others.
 

@@ -95,7 +95,7 @@ def test_three_points_above_the_one_and_one_below_the_other_are_enough(
 
 
 def test_pgd_has_to_fell_the_common_image_at_nearly_the_same_norm(made):
-    """Claim 56: own norms agree, but PGD needs 0.8 where the own attack needs 0.5."""
+    """Claim 56: norms of the paper's attack agree, but PGD needs 0.8 where it needs 0.5."""
     for seed in (0, 1):
         for method in THREE:
             choices = {"activation": "tanh", "loss": "ce", "method": method, "seed": seed}
