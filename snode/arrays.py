@@ -84,7 +84,7 @@ def is_array(a):
     return isinstance(a, np.ndarray) or (cupy is not None and isinstance(a, cupy.ndarray))
 
 
-def check_array(name, a, shape, dtype=None):
+def check_array(name, a, shape, dtype=None, finite=True):
     """Refuse an array that does not have the shape and dtype expected.  Source: this package.
 
     Parameters
@@ -98,6 +98,8 @@ def check_array(name, a, shape, dtype=None):
         equal lengths; "..." for any axes.
     dtype : dtype, optional
         float32 or float64; without it either is accepted.
+    finite : bool
+        False: the entries are not looked at.
 
     Returns
     -------
@@ -123,7 +125,7 @@ def check_array(name, a, shape, dtype=None):
         letters = ", ".join("..." if n is ... else str(n) for n in shape)
         also = "" if a.size else ", no length 0"
         raise ValueError(f"{name}: expected shape ({letters}){also}, got {a.shape}")
-    if not bool(array_module(a).isfinite(a).all()):
+    if finite and not bool(array_module(a).isfinite(a).all()):
         raise ValueError(f"{name}: expected finite numbers, got NaN or infinity among {a.shape}")
     return a
 
@@ -170,7 +172,9 @@ def elementwise(inputs, outputs, cuda, layerwise=False):
             if array_module(out) is not np:
                 scalar = out.dtype.type  # a Python float would make the kernel work in float64
                 kernel()(*(a if is_array(a) else scalar(a) for a in args))
-            elif layerwise:
+                return
+            args = [a if is_array(a) else float(a) for a in args]  # NumPy's would widen float32
+            if layerwise:
                 for l in range(len(out)):
                     formula(*(a[l] if is_array(a) else a for a in args))
             else:

@@ -14,7 +14,7 @@ import warnings
 import numpy as np
 
 from snode.arrays import array_module, to_device, to_numpy
-from snode.cost import Cost, cross_entropies
+from snode.cost import Cost, check_one_hot, cross_entropies
 from snode.data import one_hot
 from snode.linearise import jacobian_rows
 from snode.perturbed import check_images
@@ -177,6 +177,9 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
         raise NotImplementedError("train the network with snode.optimise, then hand it over")
 
     def _path(self, x, keep=True):
+        N = self.weights.W.shape[1]
+        if np.ndim(x) != 2 or np.shape(x)[1] != N:
+            raise ValueError(f"x: expected images in rows, shape (K, {N}), got {np.shape(x)}")
         columns = np.ascontiguousarray(np.asarray(x).T, dtype=self.weights.W.dtype)
         columns = self._on_device(columns)
         check_images("x", columns, self.weights, self.nb_classes)
@@ -188,7 +191,9 @@ class ArtClassifier(ClassGradientsMixin, ClassifierMixin, LossGradientsMixin, Ba
         y, C, dtype = np.asarray(y), self.nb_classes, self.weights.W.dtype
         if y.shape not in ((K,), (K, C)):
             raise ValueError(f"y: expected labels ({K},) or rows ({K}, {C}), got {y.shape}")
-        return one_hot(y, C, dtype) if y.ndim == 1 else np.ascontiguousarray(y.T, dtype=dtype)
+        y = one_hot(y, C, dtype) if y.ndim == 1 else np.ascontiguousarray(y.T, dtype=dtype)
+        check_one_hot(y)
+        return y
 
     def _on_device(self, a):
         return to_device(a, array_module(self.weights.W))

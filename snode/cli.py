@@ -13,7 +13,10 @@ from tqdm import tqdm
 from snode import __version__, check
 from snode.arrays import BACKENDS, backend
 from snode.data import SHAPES, load
+from snode.experiments.checkpoints import Checkpoint
+from snode.experiments.conduct import identity
 from snode.experiments.gather import collect
+from snode.experiments.provenance import code_version
 from snode.experiments.runs import CHOICES, Run
 from snode.experiments.storage import runs_folder, write_json
 from snode.experiments.training import summary, train
@@ -50,7 +53,6 @@ HELP = {
     "epsilon_inside": "the offset of rmsprop inside the root, as in Keras 3",
     "passes": "steps of the first-order methods on each batch",
     "decay": "weight decay of the first-order methods: of the cost (3), or Keras's",
-    "noise_clip": "cut noisy images to the valid region when a run is measured",
 }
 
 
@@ -82,11 +84,13 @@ def _parser():
         "train",
         help="train a network",
         description="Train a network, and keep it with --save. What has to survive an interruption "
-        "is a run of book/one_run.ipynb, which goes on from its checkpoints.",
+        "takes --checkpoint: the same command goes on from there.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
     )
     for field in fields(Run):
+        if field.name == "noise_clip":
+            continue  # of measurements, which `train` does not make
         if field.type is bool:
             kind = {"action": argparse.BooleanOptionalAction}
         else:
@@ -98,6 +102,11 @@ def _parser():
     )
     sub.add_argument("--output", type=Path, help="write the run and its accuracies to this file")
     sub.add_argument("--save", type=Path, help="write the trained weights to this .npz file")
+    sub.add_argument(
+        "--checkpoint",
+        type=Path,
+        help="a .npz file, written every four minutes and after each epoch, to go on from",
+    )
     sub.set_defaults(command=_train)
 
     sub = commands.add_parser("data", help="fetch or check a data set")
@@ -118,17 +127,27 @@ def _parser():
 
 def _train(options):
     values = vars(options)
-    run = Run(**{field.name: values[field.name] for field in fields(Run)})
-    _check_new(options.output, options.save)
-    if options.save and options.output and options.save.resolve() == options.output.resolve():
-        raise ValueError(f"--save: expected another file than --output, got {options.save}")
+    run = Run(**{f.name: values[f.name] for f in fields(Run) if f.name in values})
+    _check_files(options)
     xp = backend(options.backend)
     keep_freed_memory()
+    checkpoint = None
+    if options.checkpoint is not None:
+        checkpoint = Checkpoint(options.checkpoint, identity(run, code_version(), xp))
+    kept = options.save or options.checkpoint
+    untold = [] if kept else ["The weights will not be kept; --save FILE keeps them."]
+
+    def progress(batches, total):
+        while untold:  # once, and not before all that may be refused has been
+            print(untold.pop(), file=sys.stderr, flush=True)
+        return tqdm(batches, total=total, unit="batch", leave=False)
+
     trained = train(
         run,
         xp=xp,
-        progress=lambda items, total: tqdm(items, total=total, unit="batch", leave=False),
-        report=lambda epoch: _report(epoch, run, options.save is not None),
+        progress=progress,
+        report=lambda epoch: _report(epoch, run),
+        checkpoint=checkpoint,
     )
     try:
         if options.save is not None:
@@ -139,21 +158,29 @@ def _train(options):
     return 0
 
 
-def _check_new(*paths):
+def _check_files(options):
     """Refuse, before the work begins, what could not be written after it."""
+    _check_new(options.output, options.save)
+    named = [options.output, options.save, options.checkpoint]
+    named = [path.resolve() for path in named if path is not None]
+    if len(set(named)) < len(named):
+        raise ValueError(f"expected --output, --save and --checkpoint to differ, got {named[0]}")
+    if options.checkpoint is not None and not options.checkpoint.exists():
+        check_new(options.checkpoint)
+
+
+def _check_new(*paths):
     for path in paths:
         if path is not None:
             check_new(path)
 
 
-def _report(epoch, run, kept):
+def _report(epoch, run):
     print(
         f"epoch {epoch.epoch}/{run.epochs}: training {100 * epoch.train_accuracy:.2f} %, "
         f"test {100 * epoch.test_accuracy:.2f} %, {epoch.seconds:.1f} s",
         flush=True,
     )
-    if epoch.epoch == 1 and not kept:
-        print("The weights will not be kept; --save FILE keeps them.", file=sys.stderr)
 
 
 def _data(options):

@@ -187,6 +187,17 @@ class Line:
         return float(phi)
 
 
+def check_one_hot(y):
+    """Refuse targets (C, K) other than unit vectors: `softmax_error` is about those.  Eq. (8).
+
+    Raises ValueError.
+    """
+    good = ((y == 0) | (y == 1)).all(axis=0) & (y.sum(axis=0) == 1)
+    if not bool(good.all()):
+        k = int((~good).argmax())
+        raise ValueError(f"y: expected one 1 in each column, else 0, got {y[:, k]} in column {k}")
+
+
 def softmax(z):
     """Return soft(z), column by column, without overflow.  Sec. 4.
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from snode import mnist
 from snode.arrays import generator
+from snode.scalars import check_count
 
 SHAPES = {"digits": (8, 8)}
 SHAPES |= {f"{name}{side}": (side, side) for name in ("mnist", "fashion") for side in (14, 28)}
@@ -149,7 +150,8 @@ def resampling_matrix(resample="triangle", size=28):
     """
     if resample not in FILTERS:
         raise ValueError(f"resample: expected one of {', '.join(FILTERS)}, got {resample!r}")
-    if size < 2 or size % 2:
+    check_count("size", size)
+    if size % 2:
         raise ValueError(f"size: expected an even number, at least 2, got {size!r}")
     weights, edge = FILTERS[resample], len(FILTERS[resample]) // 2 - 1
     mirrored = np.pad(np.eye(size), ((edge, edge), (0, 0)), mode="symmetric")
@@ -177,6 +179,7 @@ def one_hot(labels, classes=CLASSES, dtype=np.float32):
     ValueError
         If the labels are not such integers or the dtype is another.
     """
+    check_count("classes", classes)
     labels, dtype = np.asarray(labels), _check_dtype(dtype)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise ValueError(f"labels: expected integers (K,), got {labels.dtype} {labels.shape}")
@@ -186,7 +189,7 @@ def one_hot(labels, classes=CLASSES, dtype=np.float32):
     return (np.arange(classes)[:, None] == labels).astype(dtype)
 
 
-def batches(split, batch, seed):
+def batches(split, batch, seed, classes=CLASSES):
     """Give one epoch of shuffled batches, each image at most once. Source: Sec. 5, Algorithm 1.
 
     If ``batch`` does not divide n, the images left over are dropped for this epoch, so that every
@@ -200,24 +203,28 @@ def batches(split, batch, seed):
         K, the number of images in a batch, from 1 to n.
     seed : int or numpy.random.Generator
         The same seed gives the same batches; a generator moves on from epoch to epoch.
+    classes : int
+        C, the length of a target.
 
     Returns
     -------
-    pairs : iterator of (x0 (N, K), y (10, K)), copies in the dtype of ``split.x``
+    pairs : iterator of (x0 (N, K), y (C, K)), copies in the dtype of ``split.x``
 
     Raises
     ------
     ValueError
-        If ``batch`` is not from 1 to n, or ``seed`` neither a whole number nor a generator.
+        If ``batch`` is not from 1 to n, ``seed`` neither a whole number nor a generator, or, from
+        the first batch, a label not from 0 to C - 1.
     """
     x, labels = split.x, split.labels
-    if not (isinstance(batch, Integral) and batch in range(1, labels.size + 1)):
+    whole = isinstance(batch, Integral) and not isinstance(batch, bool)
+    if not (whole and batch in range(1, labels.size + 1)):
         raise ValueError(f"batch: expected a whole number from 1 to {labels.size}, got {batch!r}")
     rng = seed if isinstance(seed, np.random.Generator) else generator(seed)
     order = rng.permutation(labels.size)
     chosen = order[: labels.size - labels.size % batch].reshape(-1, batch)
     # take, unlike x[:, k], promises rows that lie together in memory
-    return ((x.take(k, axis=1), one_hot(labels[k], dtype=x.dtype)) for k in chosen)
+    return ((x.take(k, axis=1), one_hot(labels[k], classes, x.dtype)) for k in chosen)
 
 
 def _check_dtype(dtype):

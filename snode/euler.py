@@ -18,7 +18,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from snode.arrays import array_module, elementwise
+from snode.arrays import array_module, check_array, elementwise
 from snode.network import Activation, check_activation
 from snode.trajectory import Path, Trajectory, states
 
@@ -60,8 +60,14 @@ class Euler:
         -------
         Path
             x (L+1, N, K) and slope (L, N, K).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x0 has not the dtype and the width of the weights: nothing is rounded silently.
         """
         W, b, h = weights.W, weights.b, weights.h
+        check_array("x0", x0, (..., W.shape[1], "K"), W.dtype, finite=False)
         if array_module(W, x0) is not np and not self.activation.cuda:
             raise TypeError(f"{self.activation.name}: on a GPU an activation needs its field cuda")
         step = _forward_step(self.activation, keep)

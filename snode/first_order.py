@@ -7,7 +7,8 @@ They see the Euclidean gradient of the discrete weights, G = h E' (the L2 gradie
 Letters: w = (W, b) with shapes (L, N, N), (L, N, 1), G, v and m alike; x0 (N, K), y (C, K).
 """
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from snode.arrays import elementwise
@@ -29,7 +30,8 @@ class RMSprop:
     cost : Cost
         The functional (3).
     rate, rho, epsilon : float
-        Learning rate, forgetting factor, offset (scalars); Keras 2 has these defaults.
+        Learning rate, forgetting factor, offset (scalars); Keras 2 has these defaults.  Without
+        an offset a weight whose gradient is 0 becomes 0/0.
     epsilon_inside : bool
         Keras 3 writes sqrt(v + epsilon), Keras 2 sqrt(v) + epsilon.
     passes : int
@@ -38,7 +40,8 @@ class RMSprop:
         "cost": mu4/2 of the squared L2(0, T) norm, so h mu4 w; "keras": mu4 times the plain sum
         of squares, so 2 mu4 w.
     state : tuple
-        The mean squares v, shapes (L, N, N), (L, N, 1); made by the first step.
+        The mean squares v, shapes (L, N, N), (L, N, 1); made by the first step.  So an optimiser
+        serves one training; the next one needs another.
 
     Raises
     ------
@@ -54,7 +57,7 @@ class RMSprop:
     epsilon_inside: bool = False
     passes: int = 1
     decay: str = "cost"
-    state: tuple = ()
+    state: tuple = field(default=(), repr=False)
 
     def __post_init__(self):
         """Check the settings."""
@@ -68,7 +71,9 @@ class RMSprop:
         Raises
         ------
         TypeError, ValueError
-            If the batch does not fit the weights.
+            If the batch does not fit the weights, or the weights the state.
+        FloatingPointError
+            If the weights have diverged.
         """
         return _run(self, weights, x0, y)
 
@@ -111,7 +116,7 @@ class Adam:
     epsilon: float = 1e-7
     passes: int = 1
     decay: str = "cost"
-    state: tuple = ()
+    state: tuple = field(default=(), repr=False)
 
     def __post_init__(self):
         """Check the settings."""
@@ -123,7 +128,7 @@ class Adam:
     def update(self, weights, x0, y):
         """Return the weights (L, N, N), (L, N, 1) after one batch x0 (N, K), y (C, K).
 
-        Source: Kingma and Ba 2015.  Raises TypeError or ValueError if the batch does not fit.
+        Source: Kingma and Ba 2015.  Raises as `RMSprop.update` does.
         """
         return _run(self, weights, x0, y)
 
@@ -168,7 +173,7 @@ class Momentum:
     momentum: float = 0.9
     passes: int = 1
     decay: str = "cost"
-    state: tuple = ()
+    state: tuple = field(default=(), repr=False)
 
     def __post_init__(self):
         """Check the settings."""
@@ -178,7 +183,7 @@ class Momentum:
     def update(self, weights, x0, y):
         """Return the weights (L, N, N), (L, N, 1) after one batch x0 (N, K), y (C, K).
 
-        Source: Polyak 1964.  Raises TypeError or ValueError if the batch does not fit.
+        Source: Polyak 1964.  Raises as `RMSprop.update` does.
         """
         return _run(self, weights, x0, y)
 
@@ -195,10 +200,11 @@ class Momentum:
 
 def _run(optimiser, weights, x0, y):
     """Take the optimiser's passes over one batch, on a copy of the weights."""
-    check_batch(weights, x0, y)
-    if optimiser.state and optimiser.state[0].W.shape != weights.W.shape:
-        known = f"the shape of the optimiser's state, {optimiser.state[0].W.shape}"
-        raise ValueError(f"weights: expected {known}, got {weights.W.shape}")
+    check_batch(weights, x0, y, optimiser.cost)
+    if optimiser.state:
+        known, found = ((w.W.shape, w.W.dtype, w.horizon) for w in (optimiser.state[0], weights))
+        if found != known:
+            raise ValueError(f"weights: expected the optimiser's, {known}, got {found}")
     weights, h = weights.copy(), weights.h
     cost, decay = optimiser.cost, optimiser.cost.mu4
     if optimiser.decay == "keras":
@@ -209,6 +215,8 @@ def _run(optimiser, weights, x0, y):
         if optimiser.decay == "keras" and decay:
             G.axpby(2 * decay / h, weights, 1.0)
         optimiser.step(weights, G, h)
+    if not math.isfinite(norm := weights.norm()):
+        raise FloatingPointError(f"the weights have diverged, |w| = {norm}")
     return weights
 
 

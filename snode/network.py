@@ -54,7 +54,7 @@ class Activation:
 
 def check_activation(activation):
     """Refuse what is no scalar `Activation`, such as NumPy's tanh.  Eq. (1); Raises TypeError."""
-    if not hasattr(activation, "slope"):
+    if not isinstance(activation, Activation):
         raise TypeError(f"activation: expected an Activation (snode.tanh), got {activation!r:.60}")
 
 
@@ -174,12 +174,13 @@ class Weights:
         """Return a copy, shapes (L, N, N), (L, N, 1).  App. A.1; trusts its input."""
         return self.like(self.W.copy(), self.b.copy())
 
-    def refined(self, times):
-        """Return the same W(t), b(t) on finer layers, (times L, N, N), (times L, N, 1).
+    def refined(self, m):
+        """Return the same W(t), b(t) on finer layers, (m L, N, N), (m L, N, 1).
 
-        Source: Euler's method, Sec. 5, with step h / times (scalar).  Trusts its input.
+        Source: Euler's method, Sec. 5, with step h / m.  Raises ValueError unless m is a count.
         """
-        return self.like(self.W.repeat(times, axis=0), self.b.repeat(times, axis=0))
+        check_count("m", m)
+        return self.like(self.W.repeat(m, axis=0), self.b.repeat(m, axis=0))
 
     def empty_like(self):
         """Return a vector to fill, shapes (L, N, N), (L, N, 1).  App. A.1; trusts its input."""

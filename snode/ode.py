@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from snode.arrays import array_module, check_array
-from snode.scalars import check_positive
+from snode.scalars import check_count, check_positive
 
 # fmt: off
 C = (0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0, 1.0)
@@ -153,7 +153,7 @@ def solve(
         f(t, y) -> array of y's shape, dtype and device; t is a scalar.
     t_span : (float, float)
         t0 and t1, scalars; t1 < t0 integrates backwards.
-    y0 : array (any shape)
+    y0 : array (any shape, with an axis)
         y(t0), float32 or float64; the solution keeps the dtype.
     rtol, atol : float
         Scalar tolerances: err = max |error| / max(rtol max(|y|, |y_new|), atol).
@@ -175,14 +175,15 @@ def solve(
     TypeError
         If y0 is no float32 or float64 array, or f(t0, y0) is not of the same dtype.
     ValueError
-        If a tolerance, time or step is out of range, y0 or f(t0, y0) is not finite, or f's shape is
-        wrong.
+        If a tolerance, time, step or count is out of range, y0 or f(t0, y0) is not finite, or f's
+        shape is wrong.
     FloatingPointError
         If the step underflows, as where the solution or f stops being finite on the way.
     RuntimeError
         If max_steps do not reach t1.
     """
     longest = _check(t_span, y0, rtol, atol, first_step, max_step)
+    check_count("max_steps", max_steps)
     xp, (t, t1) = array_module(y0), map(float, t_span)
     k = xp.empty((7, *y0.shape), y0.dtype)
     k[0] = check_array("f(t0, y0)", f(t, y0), y0.shape, y0.dtype)

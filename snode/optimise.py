@@ -17,7 +17,7 @@ import numpy as np
 
 from snode.arrays import array_module, check_array, to_device, to_numpy
 from snode.conjugate import GAMMAS, Gradient, step_length
-from snode.cost import Cost
+from snode.cost import Cost, check_one_hot
 from snode.scalars import check_count, check_positive
 from snode.sobolev import apply, matrix
 
@@ -40,7 +40,7 @@ class Iteration(NamedTuple):
 
 
 def value_and_gradient(flow, cost, weights, x0, y):
-    """Return E, its L2 gradient E' and the path.  Eqs. (3), (6), (7).
+    """Return E and its L2 gradient E'.  Eqs. (3), (6), (7).
 
     Parameters
     ----------
@@ -51,12 +51,18 @@ def value_and_gradient(flow, cost, weights, x0, y):
     weights : Weights
         (L, N, N), (L, N, 1).
     x0, y : array (N, K), (C, K)
-        A batch.  Trusts its input.
+        A batch.
 
     Returns
     -------
     (float, Weights)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the batch does not fit the weights or the cost.
     """
+    check_batch(weights, x0, y, cost)
     path = flow.forward(weights, x0)
     return cost.value(path.end, y, weights), gradient(flow, cost, weights, path, y)
 
@@ -153,11 +159,11 @@ class NCG:
         Raises
         ------
         FloatingPointError
-            If E stops being finite or the gradient vanishes, with iteration and norms.
+            If E stops being finite or the gradient vanishes at the start, with iteration and norms.
         TypeError, ValueError
-            If the batch, or `sobolev`, does not fit the weights.
+            If the batch, or `sobolev`, does not fit the weights, or the targets the cost.
         """
-        check_batch(weights, x0, y)
+        check_batch(weights, x0, y, self.cost)
         if not isinstance(self.sobolev, bool):
             check_array("sobolev", self.sobolev, (len(weights.W),) * 2)
         S = self._smoothing(weights)
@@ -174,6 +180,8 @@ class NCG:
                 gamma = 0.0
                 direction = self._direction(new, gamma, direction)
                 phi = self._line(weights, path, y_host, direction)
+            if j and phi.derivative(0.0) >= 0 and np.isfinite(phi.value(0.0)):
+                break  # a minimum, up to rounding
             _check_descent(j, phi, new)
             eta = step_length(phi)
             weights.axpby(eta, direction, 1.0)
@@ -232,15 +240,17 @@ def _check_descent(iteration, phi, new):
 def check_parts(flow, cost):
     """Refuse what is no flow of (N, K) states, or no cost, or the two exchanged.  Eqs. (1), (3).
 
-    Raises TypeError.
+    Raises TypeError; ValueError for a cost that is always 0.
     """
-    for name, part, has in (("flow", flow, "forward"), ("cost", cost, "terminal")):
-        if not hasattr(part, has):
+    for name, part, has in (("flow", flow, "forward"), ("cost", cost, "along")):
+        if isinstance(part, type) or not hasattr(part, has):
             kind = {"flow": "Euler or RK45", "cost": "a Cost"}[name]
             raise TypeError(f"{name}: expected {kind}, got {type(part).__name__} {part!r:.40}")
+    if not (cost.mu1 or cost.mu2 or cost.mu3 or cost.mu4):
+        raise ValueError("cost: expected a mu above 0, got none: there is nothing to learn")
 
 
-def check_batch(weights, x0, y):
+def check_batch(weights, x0, y, cost):
     """Refuse a batch that does not fit the weights: x0 (N, K), y (C, K) with C <= N.  Sec. 4.
 
     Parameters
@@ -249,6 +259,8 @@ def check_batch(weights, x0, y):
         (L, N, N), (L, N, 1).
     x0, y : array (N, K), (C, K)
         The batch.
+    cost : Cost
+        With cross-entropy the columns of y are unit vectors.
 
     Raises
     ------
@@ -261,3 +273,5 @@ def check_batch(weights, x0, y):
     if len(y) > N:
         raise ValueError(f"y: expected between 1 and N = {N} classes, got {len(y)}")
     array_module(weights.W, x0, y)
+    if cost.mu2:
+        check_one_hot(y)

@@ -28,16 +28,25 @@ def infer(flow, weights, x, classes=10, chunk=500):
     x : array (N, K)
         Images.
     classes, chunk : int
-        C, and how many images are solved for at once (scalars).  Trusts its input.
+        C, and how many images are solved for at once (scalars).
 
     Returns
     -------
     array (K,)
         Integers; the first class of a tie.
+
+    Raises
+    ------
+    FloatingPointError
+        If an output is not finite: it has no class.
     """
-    xp = array_module(weights.W, x)
-    outputs = (flow.forward(weights, part, keep=False).end[:classes] for part in chunks(x, chunk))
-    return xp.concatenate([z.argmax(axis=0) for z in outputs])
+    xp, found = array_module(weights.W, x), []
+    for part in chunks(x, chunk):
+        z = flow.forward(weights, part, keep=False).end[:classes]
+        if not bool(xp.isfinite(z).all()):
+            raise FloatingPointError("the class outputs of the network are not finite")
+        found.append(z.argmax(axis=0))
+    return xp.concatenate(found)
 
 
 def chunks(a, size):

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snode.arrays import array_module, elementwise
+from snode.arrays import array_module, check_array, elementwise
 from snode.network import Activation, check_activation
 from snode.ode import solve
 from snode.scalars import check_positive
@@ -86,6 +86,7 @@ class RK45:
         ode.Solution
             x(t), (N, K) at any time.
         """
+        check_array("x0", x0, (..., weights.W.shape[1], "K"), weights.W.dtype, finite=False)
         at = _interpolant(weights)
 
         def rate(t, x):

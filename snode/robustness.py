@@ -92,9 +92,7 @@ def accuracy_under_noise(
     """
     check_images("x", x, weights, classes)
     check_box("clip", clip)
-    sigmas = tuple(sigmas)
-    for sigma in sigmas:
-        check_positive("sigmas", sigma)
+    sigmas = _levels(sigmas)
     scores = []
     for sigma in sigmas:
         noisy = nearest_valid(x + noise_like(x, sigma, seed), clip)
@@ -141,9 +139,7 @@ def predicted_accuracy(flow, weights, x, labels, sigmas=NOISE_LEVELS, classes=10
     TypeError, ValueError
         Naming what does not fit.
     """
-    sigmas = tuple(sigmas)
-    for sigma in sigmas:
-        check_positive("sigmas", sigma)
+    sigmas = _levels(sigmas)
     margins, gains = pairwise_margins(flow, weights, x, labels, classes, chunk)
     with np.errstate(divide="ignore", invalid="ignore"):
         a = margins / gains
@@ -180,6 +176,15 @@ def pairwise_margins(flow, weights, x, labels, classes=10, chunk=250):
         margins = z[y_part, xp.arange(len(y_part))] - z
         found.append(to_numpy(xp.stack([margins, norms(P - rows_of(P, y_part))])))
     return tuple(np.concatenate(found, axis=-1).astype(np.float64))
+
+
+def _levels(sigmas):
+    """Return the levels of noise as a tuple, or refuse them."""
+    if not np.iterable(sigmas) or not (sigmas := tuple(sigmas)):
+        raise ValueError(f"sigmas: expected a sequence of levels, got {sigmas!r}")
+    for sigma in sigmas:
+        check_positive("sigmas", sigma)
+    return sigmas
 
 
 def _wins(a):

@@ -113,7 +113,7 @@ def test_other_attacks_run_and_stay_in_the_valid_region(setting, attack):
 
 def test_bad_input_is_refused(setting):
     _, _, x0, estimator = setting
-    with pytest.raises(ValueError, match="x: expected shape"):
+    with pytest.raises(ValueError, match=r"x: expected images in rows, shape \(K, 13\)"):
         estimator.predict(x0)
     with pytest.raises(ValueError, match="reduction: expected"):
         estimator.compute_loss(x0.T, np.zeros(K, int), reduction="max")

@@ -402,3 +402,11 @@ def test_real_mnist():
     assert small.x.shape == (196, 60_000) and small.x.dtype == np.float32
     assert small.x.mean(dtype=np.float64) == pytest.approx(-mean, rel=1e-6)
     assert len(list(data.batches(small, 500, seed=0))) == 120  # MNIST has no incomplete batch
+
+
+def test_batches_of_another_number_of_classes(numbered):
+    labels = numbered.labels % 3
+    _, y = next(data.batches(data.Split(numbered.x, labels), 5, 0, classes=3))
+    assert y.shape == (3, 5)
+    with pytest.raises(ValueError, match="labels: expected 0 to 1, got 0 to 2"):
+        list(data.batches(data.Split(numbered.x, labels), 5, 0, classes=2))

@@ -12,6 +12,7 @@ from snode.arrays import to_numpy
 from snode.cost import Cost
 from snode.euler import Euler, Trajectory
 from snode.network import ACTIVATIONS, Activation, Weights, identity, relu, tanh
+from snode.rk45 import RK45
 
 every_activation = pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=ACTIVATIONS)
 curved = pytest.mark.parametrize("activation", [tanh, relu], ids=["tanh", "relu"])
@@ -381,3 +382,18 @@ def test_a_random_direction_changes_the_output(problem):
                 b[l] = d.b[l]
             xi = flow.sensitivity(weights, path, direction=weights.like(W, b))
             assert float(abs(xi.x[l]).max()) == 0 and float(abs(xi.x[l + 1]).max()) > 1e-4
+
+
+@pytest.mark.parametrize("flow", [Euler(tanh), RK45(tanh)])
+def test_a_start_that_does_not_fit_is_refused(problem, flow):
+    """Nothing is rounded to the images' precision, or broadcast, without a word."""
+    p = problem
+    for x0, message in (
+        (p.x0.astype("float32"), "x0: expected dtype float64, got float32"),
+        (p.x0.astype(int), "x0: expected dtype float64, got int"),
+        (p.x0[1:], r"x0: expected shape \(..., 13, K\), got \(12, 5\)"),
+        (p.x0[:, 0], r"x0: expected shape \(..., 13, K\), got \(13,\)"),
+        ([[1.0]] * 13, "x0: expected a NumPy or CuPy array, got list"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message):
+            flow.forward(p.weights, x0)

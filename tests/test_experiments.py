@@ -103,8 +103,10 @@ def test_train_prints_a_line_an_epoch_and_writes_the_result_once(tmp_path, capsy
         ({"std": "nan"}, "std: expected a finite number, got nan"),
         ({"std": -1.0}, "std: expected a finite number >= 0"),
         ({"output": "/nowhere/result.json"}, "there is no folder /nowhere"),
-        ({"output": "one", "save": "one"}, "--save: expected another file than --output, got one"),
-        ({"output": "/one", "save": "/tmp/../one"}, "--save: expected another file than --output"),
+        ({"output": "one", "save": "one"}, "--save and --checkpoint to differ, got "),
+        ({"output": "/one", "save": "/tmp/../one"}, "--checkpoint to differ, got /one"),
+        ({"checkpoint": "one", "save": "one"}, "--save and --checkpoint to differ, got "),
+        ({"checkpoint": "/nowhere/c.npz"}, "there is no folder /nowhere"),
     ],
 )
 def test_a_bad_value_is_refused_in_one_sentence(options, message, capsys):
@@ -114,7 +116,7 @@ def test_a_bad_value_is_refused_in_one_sentence(options, message, capsys):
 
 
 def test_weights_that_diverge_are_no_result():
-    with pytest.raises(FloatingPointError, match=r"epoch 1: the weights have diverged, \|w\| = "):
+    with pytest.raises(FloatingPointError, match="epoch 1, batch 0: the weights have diverged"):
         train(Run(method="rmsprop", rate=1e30, **SMALL))
 
 
@@ -144,9 +146,33 @@ def test_an_unknown_name_is_refused_with_the_good_ones(option, capsys):
         Run(**{option: "nonsense"})
 
 
-def test_whoever_does_not_save_is_told_after_the_first_epoch(capsys):
+def test_whoever_does_not_save_is_told_at_once(capsys, monkeypatch):
     assert main(["train", *arguments(**SMALL)]) == 0
     assert capsys.readouterr().err.count("The weights will not be kept; --save FILE") == 1
+    monkeypatch.setattr(NCG, "update", stop)
+    assert main(["train", *arguments(**SMALL)]) == 130
+    assert "will not be kept" in capsys.readouterr().err
+
+
+def stop(*args):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("method", ["ncg", "rmsprop"])
+def test_a_training_that_was_stopped_goes_on_from_its_checkpoint(
+    method, tmp_path, capsys, monkeypatch
+):
+    checkpoint, saved = tmp_path / "c.npz", tmp_path / "w.npz"
+    command = ["train", *arguments(**SMALL, method=method, checkpoint=checkpoint, save=saved)]
+    with monkeypatch.context() as patch:
+        patch.setattr("snode.cli._report", stop)  # Ctrl-C as the first epoch ends
+        assert main(command) == 130
+    assert not saved.exists() and main(command) == 0
+    assert capsys.readouterr().out.startswith("epoch 2/2")
+    assert np.array_equal(Weights.load(saved).W, train(Run(method=method, **SMALL)).weights.W)
+    other = ["train", *arguments(**SMALL, method=method, seed=1, checkpoint=checkpoint)]
+    assert main(other) == 2
+    assert "c.npz: was made with another run.seed (0, not 1)" in capsys.readouterr().err
 
 
 def test_an_abbreviated_option_is_refused(capsys):

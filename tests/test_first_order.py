@@ -9,8 +9,9 @@ from snode.arrays import to_numpy
 from snode.cost import Cost
 from snode.euler import Euler
 from snode.first_order import OPTIMISERS, Adam, Momentum, RMSprop
-from snode.network import initial_weights, relu, tanh
+from snode.network import Weights, initial_weights, relu, tanh
 from snode.optimise import value_and_gradient
+from snode.perturbed import infer
 
 COST = Cost(mu1=0.7, mu2=0.5, mu3=0.3)
 DECAY = Cost(mu1=0.7, mu2=0.5, mu3=0.3, mu4=0.2)
@@ -249,5 +250,36 @@ def test_an_optimiser_knows_the_shape_of_its_memory(xp, optimiser, L):
     _, _, _, x0, y, _, _ = make_problem(xp, L=5)
     used = optimiser(Euler(tanh), COST)
     used.update(initial_weights(5, len(x0), dtype="float64", xp=xp), x0, y)
-    with pytest.raises(ValueError, match=r"weights: expected the shape of the optimiser's state"):
+    with pytest.raises(ValueError, match=r"weights: expected the optimiser's, .* got "):
         used.update(initial_weights(L, len(x0), dtype="float64", xp=xp), x0, y)
+
+
+@pytest.mark.numpy_only
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_weights_that_diverge_are_reported_and_have_no_class(problem):
+    p = problem
+    with pytest.raises(FloatingPointError, match=r"the weights have diverged, \|w\| = (nan|inf)"):
+        RMSprop(Euler(relu), COST, rate=1e300).update(p.weights, p.x0, p.y)
+    with pytest.raises(FloatingPointError, match="class outputs of the network are not finite"):
+        infer(Euler(relu), 1e300 * p.weights, p.x0, classes=4)
+
+
+@pytest.mark.numpy_only
+def test_an_optimiser_serves_one_training(problem):
+    p, optimiser = problem, RMSprop(Euler(tanh), COST)
+    optimiser.update(p.weights, p.x0, p.y)
+    assert "Weights" not in repr(optimiser)
+    other = Weights(p.weights.W, p.weights.b, 2.0)
+    with pytest.raises(ValueError, match=r"weights: expected the optimiser's, .* 3\.0\), got "):
+        optimiser.update(other, p.x0, p.y)
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize("make", [RMSprop, Adam, Momentum])
+def test_scalars_of_numpy_do_not_widen(problem32, make):
+    p = problem32
+    one, other = (
+        make(Euler(tanh), COST, rate=rate).update(p.weights, p.x0, p.y)
+        for rate in (0.01, np.float64(0.01))
+    )
+    assert np.array_equal(one.W, other.W) and np.array_equal(one.b, other.b)

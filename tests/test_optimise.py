@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import make_problem
 from identities import error, orders
 from scipy.optimize import brentq
 
@@ -10,6 +11,8 @@ from snode.arrays import to_numpy
 from snode.conjugate import GAMMAS, LARGEST_MOVE, step_length
 from snode.cost import Cost, Line
 from snode.euler import Euler
+from snode.first_order import RMSprop
+from snode.gradient_attacks import Margin
 from snode.network import Weights, identity, initial_weights, relu, tanh
 from snode.optimise import NCG, value_and_gradient
 
@@ -437,3 +440,48 @@ def test_a_batch_that_is_learnt_beyond_float32_is_reported(xp, pixel):
     ncg = NCG(Euler(tanh), Cost(mu2=1.0), iterations=2)
     with pytest.raises(FloatingPointError, match="iteration 0: .* a gradient > 0"):
         ncg.update(initial_weights(5, 4, xp=xp), x0, y)
+
+
+@pytest.mark.parametrize("make", [NCG, RMSprop])
+def test_cross_entropy_wants_unit_vectors(problem, make):
+    """The gradient soft(z) - y of (8) is written for these."""
+    p, smooth = problem, 0.8 * problem.y + 0.05
+    message = r"y: expected one 1 in each column, else 0, got \[.*\] in column 0"
+    with pytest.raises(ValueError, match=message):
+        make(Euler(tanh), ENTROPY).update(p.weights, p.x0, smooth)
+    with pytest.raises(ValueError, match=message):
+        value_and_gradient(Euler(tanh), ENTROPY, p.weights, p.x0, 2 * p.y)
+    make(Euler(tanh), SQUARES).update(p.weights, p.x0, smooth)
+
+
+@pytest.mark.numpy_only
+def test_a_batch_is_checked_where_the_gradient_is_taken(problem):
+    p = problem
+    with pytest.raises(ValueError, match=r"y: expected shape \(C, 5\), got \(4, 1\)"):
+        value_and_gradient(Euler(tanh), SQUARES, p.weights, p.x0, p.y[:, :1])
+
+
+@pytest.mark.numpy_only
+def test_at_a_minimum_the_iterations_end():
+    """One image: E falls to its least value, where no direction falls any more."""
+    p, log = make_problem(K=1, size=0.3), []
+    ncg = NCG(Euler(tanh), Cost(mu2=1.0, mu3=0.4), 600)
+    weights = ncg.update(p.weights, p.x0, p.y, log.append)
+    _, gradient = value_and_gradient(Euler(tanh), ncg.cost, weights, p.x0, p.y)
+    assert len(log) < 600 and gradient.norm() < 1e-6
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize(
+    ("parts", "error", "message"),
+    [
+        ((Euler, SQUARES), TypeError, "flow: expected Euler or RK45, got type"),
+        ((Euler(tanh), Cost), TypeError, "cost: expected a Cost, got type"),
+        ((Euler(tanh), Margin()), TypeError, "cost: expected a Cost, got Margin"),
+        ((Euler(tanh), Cost()), ValueError, "cost: expected a mu above 0, got none"),
+    ],
+)
+def test_parts_that_cannot_train_are_refused(parts, error, message):
+    for make in (NCG, RMSprop):
+        with pytest.raises(error, match=message):
+            make(*parts)

@@ -89,3 +89,19 @@ def test_bad_input_is_named(problem):
         noise_propagation(flow, p.weights, p.x0, sigma=0.0)
     with pytest.raises(ValueError, match="x: expected shape"):
         noise_propagation(flow, p.weights, p.x0[:3])
+
+
+def test_loose_tolerances_do_not_pass_for_perturbations(problem):
+    """At the solver's own tolerance delta is as small as the noise, not as the tolerance."""
+    p = make_problem(problem.xp, K=50, size=0.3)
+    loose, tight = (RK45(tanh, rtol, rtol) for rtol in (1e-3, 1e-9))
+    found, exact = (noise_propagation(flow, p.weights, p.x0, 1e-4) for flow in (loose, tight))
+    np.testing.assert_allclose(found.delta_end, exact.delta_end, rtol=0.05)
+    assert found.error.max() < 0.05
+
+
+@pytest.mark.numpy_only
+@pytest.mark.parametrize("times", [(), 3.0])
+def test_no_times_are_refused(problem, times):
+    with pytest.raises(ValueError, match="times: expected a sequence of times, got "):
+        noise_propagation(Euler(tanh), problem.weights, problem.x0, times=times)

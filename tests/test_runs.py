@@ -108,11 +108,29 @@ def test_another_run_does_not_go_on_from_a_checkpoint(tmp_path):
     path = tmp_path / "c.npz"
     train(run, checkpoint=Checkpoint(path, {"run": dataclasses.asdict(run)}, 0.0))
     other = dataclasses.replace(run, seed=1)
-    with pytest.raises(ValueError, match="was made with another run"):
+    with pytest.raises(ValueError, match=r"was made with another run\.seed \(0, not 1\)"):
         train(other, checkpoint=Checkpoint(path, {"run": dataclasses.asdict(other)}, 0.0))
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ValueError, match=r"c\.npz: expected an npz file"):
         train(run, checkpoint=Checkpoint(path, {"run": dataclasses.asdict(run)}, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("identity", None), ("identity", {}), ("epoch", None), ("batch", "no"), ("horizon", -1.0)],
+)
+def test_a_checkpoint_of_another_kind_is_named(key, value, tmp_path):
+    run, path = SMOKE.run(**SMALL), tmp_path / "c.npz"
+    checkpoint = Checkpoint(path, {"run": dataclasses.asdict(run)}, 0.0)
+    train(run, checkpoint=checkpoint)
+    arrays = dict(np.load(path))
+    head = json.loads(str(arrays["head"]))
+    head[key] = value
+    if value == "no":
+        del head[key]
+    np.savez(path, **arrays | {"head": np.array(json.dumps(head))})
+    with pytest.raises(ValueError, match=r"c\.npz: expected a checkpoint of this version \("):
+        checkpoint.load()
 
 
 def test_what_is_trained_may_be_measured_by_another_commit_and_what_is_not_may_not(tmp_path):
@@ -188,7 +206,7 @@ def test_a_diverged_training_leaves_its_last_good_checkpoint(tmp_path):
     run = SMOKE.run(method="rmsprop", rate=1e30, dtype="float32", **SMALL)
     checkpoint = Checkpoint(tmp_path / "c.npz", {"run": dataclasses.asdict(run)}, 0.0)
     for _ in range(2):  # a second start says the same, and blames no file
-        with pytest.raises(FloatingPointError, match="epoch 1: the weights have diverged"):
+        with pytest.raises(FloatingPointError, match="epoch 1, batch 0: the weights have diverged"):
             train(run, checkpoint=checkpoint)
 
 

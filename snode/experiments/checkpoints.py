@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from snode.arrays import to_device, to_numpy
-from snode.experiments.storage import write_arrays
+from snode.experiments.storage import difference, write_arrays
 from snode.files import read_arrays
 from snode.network import Weights
 
@@ -123,41 +123,61 @@ class Checkpoint:
         """
         if not Path(self.path).exists():
             return None
-        arrays, head = self._read()
-        found, horizon = head.pop("identity"), head.pop("horizon")
+        arrays, head, found = self._read()
         self._check(found, trained=head["epoch"] > self.identity["run"]["epochs"])
-
-        def vector(name):
-            parts = (to_device(arrays[f"{name}_{part}"], xp) for part in "Wb")
-            return Weights(*parts, horizon)
-
-        counts = enumerate(head.pop("counts"))
-        memory = tuple(vector(f"m{i}") if count is None else count for i, count in counts)
-        head["epochs"] = [Epoch(*epoch) for epoch in head["epochs"]]
-        return State(weights=vector("w"), memory=memory, **head)
+        try:
+            return _state(arrays, head, xp)
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._no_checkpoint(error) from error
 
     def trained_by(self):
         """Return the commit that trained, the dict `code` of the file's identity.
 
         Source: this package.  Raises OSError or ValueError if the file cannot be read.
         """
-        return self._read()[1]["identity"]["code"]
+        return self._read()[2]["code"]
 
     def _read(self):
+        """Return the arrays, the head, which has an epoch, and the identity, which has a run."""
         arrays = read_arrays(self.path)
-        if "head" not in arrays:
-            raise ValueError(f"{self.path}: expected a checkpoint, got {', '.join(arrays)}")
-        return arrays, json.loads(str(arrays.pop("head")))
+        try:
+            head = json.loads(str(arrays["head"]))
+            found = head.pop("identity")
+            head["epoch"] + 0, found["run"].keys()
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise self._no_checkpoint(error) from error
+        return arrays, head, found
+
+    def _no_checkpoint(self, error):
+        said = f"{type(error).__name__}: {error}"
+        return ValueError(f"{self.path}: expected a checkpoint of this version ({said})")
 
     def _check(self, found, trained):
-        wanted = json.loads(json.dumps(self.identity))
-        differ = [k for k in wanted if found.get(k) != wanted[k] and not (trained and k == "code")]
-        if differ or found.keys() != wanted.keys():
-            name = (differ or ["keys"])[0]
+        asked, made = json.loads(json.dumps(self.identity)), dict(found)
+        if trained:
+            asked.pop("code", None), made.pop("code", None)
+        where, differ = "", difference(made, asked)
+        if differ == "run":
+            made, asked, where = made["run"], asked["run"], "run."
+            differ = difference(made, asked)
+        if differ:
             raise ValueError(
-                f"{self.path}: was made with another {name} ({found.get(name)}, not "
-                f"{wanted.get(name)}); go on with that one, or remove the file to start anew"
+                f"{self.path}: was made with another {where}{differ} ({made.get(differ)!r}, not "
+                f"{asked.get(differ)!r}); go on with that one, or remove the file to start anew"
             )
+
+
+def _state(arrays, head, xp):
+    """Return the `State` of a checkpoint's arrays and head."""
+    horizon, counts = head.pop("horizon"), enumerate(head.pop("counts"))
+
+    def vector(name):
+        parts = (to_device(arrays[f"{name}_{part}"], xp) for part in "Wb")
+        return Weights(*parts, horizon)
+
+    memory = tuple(vector(f"m{i}") if count is None else count for i, count in counts)
+    head["epochs"] = [Epoch(*epoch) for epoch in head["epochs"]]
+    return State(weights=vector("w"), memory=memory, **head)
 
 
 @dataclass

@@ -140,14 +140,22 @@ def prepare(profile, run, runs=None, backend="numpy"):
             "repeat its measurements only"
         )
     hold(folder)
+    path = folder / "checkpoint.npz"
+    checkpoint = Checkpoint(path, identity(run, code, xp), profile.checkpoint_seconds)
+    return Job(profile, run, folder, code, checkpoint, xp)
+
+
+def identity(run, code, xp):
+    """Return what must be the same for a training to go on, a dict: run, code, library, device.
+
+    Source: this package; trusts its input.
+
+    Parameters
+    ----------
+    run, code, xp : Run, dict, module
+        What to do, what `code_version` says, numpy or cupy.
+    """
     # the bits of a GPU depend on its model and libraries
     device = {k: v for k, v in describe(xp).items() if k in ("GPU", "CUDA", "cupy")}
-    identity = {
-        "run": asdict(run),
-        "code": code,
-        "numpy": np.__version__,
-        "backend": device or xp.__name__,
-    }
-    path = folder / "checkpoint.npz"
-    checkpoint = Checkpoint(path, identity, profile.checkpoint_seconds)
-    return Job(profile, run, folder, code, checkpoint, xp)
+    found = {"run": asdict(run), "code": code, "numpy": np.__version__}
+    return found | {"backend": device or xp.__name__}

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from snode.experiments.schema import SCHEMA, check
-from snode.experiments.storage import make_folder, read_json, write_arrays, write_json
+from snode.experiments.storage import difference, make_folder, read_json, write_arrays, write_json
 from snode.files import check_new, read_arrays
 
 
@@ -178,9 +178,7 @@ def load_run(profile, run, folder):
     result = load(path)
     for name, asked in (("run", asdict(run)), ("profile", _plain(asdict(profile)))):
         stored = result.content[name]
-        differ = [k for k in asked.keys() | stored.keys() if asked.get(k) != stored.get(k)]
-        if differ:
-            k = min(differ)
+        if k := difference(asked, stored):
             raise ValueError(
                 f"{path}: {name}.{k} is {stored.get(k)!r}, but {asked.get(k)!r} was asked for"
             )

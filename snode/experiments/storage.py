@@ -84,6 +84,15 @@ def hold(folder):
         draft.unlink()
 
 
+def difference(one, other):
+    """Return the first key, a str, at which two dicts differ; None if they are equal.
+
+    Source: this package; trusts its input.
+    """
+    keys = one.keys() | other.keys()
+    return min((k for k in keys if one.get(k) != other.get(k)), default=None)
+
+
 def write_json(path, content):
     """Write a dictionary to a new file, whole or not at all.  Source: this package.
 

@@ -77,9 +77,9 @@ def train(
     Raises
     ------
     FloatingPointError
-        If NCG's cost or a solution of RK45 stops being finite, with epoch, batch (from 0, as in the
-        log) and, from NCG, iteration and norms; or if weights are not finite at the end of an epoch
-        or when a checkpoint is due.
+        If NCG's cost, the weights of another method or a solution of RK45 stops being finite, with
+        epoch, batch (from 0, as in the log) and, from NCG, iteration and norms; or if weights are
+        not finite at the end of an epoch or when a checkpoint is due.
     RuntimeError
         If RK45's steps do not reach the end, with epoch and batch, too, where it is in one.
     OSError, ValueError
