@@ -5,6 +5,7 @@ Source: paper/claims.toml and the verdicts of `claims`; nothing about a verdict 
 
 from collections import Counter
 from html import escape
+from itertools import islice
 from pathlib import Path
 from re import match, search
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 from claims import CELLS, WORDS
+from contrasts import cells
 from evidence import Verdict
 from tables import html_table
 
@@ -21,6 +23,7 @@ COLOURS = dict(
     zip(WORDS, ("#009E73", "#56B4E9", "#D55E00", "#CC79A7", "#bbbbbb", "#dddddd"), strict=True)
 )
 LEVELS = ("test accuracy", "training accuracy", "R", "AUC own", "AUC ensemble")
+KINDS = {"measurements": "TC", "formulas and text": "I", "other sentences": "L"}
 SAID = CELLS | {"single": "one seed"}
 
 
@@ -78,47 +81,74 @@ def count(verdicts):
     return {word: counts[word] for word in WORDS if counts[word]}
 
 
+def tally(claims, verdicts):
+    """Return the counts of measurements apart from those of formulas and text, a dict of dicts."""
+    return {
+        said: count({n: verdicts[n] for n, claim in claims.items() if claim["kind"] in kinds})
+        for said, kinds in KINDS.items()
+    }
+
+
 def _claim(claim, verdict):
     """Return one claim as an item: verdict, number with a link to its rule, words, numbers."""
     number, word = claim["number"], verdict.word
     return (
         f"<li><b>{MARKS[word]} {word}</b> · "
         f'<a href="claims_list.html#claim-{number}">{number}</a> {escape(claim["says"])} '
-        f"<i>{escape(numbers(claim, verdict))}</i>{_page(claim)}</li>"
+        f"<i>{escape(numbers(claim, verdict))}</i>{page(claim)}</li>"
     )
 
 
 def numbers(claim, verdict):
-    """Return what a verdict rests on: sentence, range of the means (of one kind), seeds."""
-    kinds = {part["statistic"] for part in claim.get("part", ())} | {claim.get("table")} - {None}
-    means = [outcome.mean for outcome in verdict.numbers if outcome.mean is not None]
-    ends = dict.fromkeys(map(short, (min(means), max(means)))) if means else ()
-    alike = len(kinds) <= 1 and "table3" not in kinds
-    span = f"; {' … '.join(ends)}{unit(claim)}" if ends and alike else ""
-    return f"{verdict.sentence}{span}{f'; n = {verdict.n}' if verdict.n else ''}"
+    """Return what a verdict rests on: sentence, range of the means by statistic, seeds."""
+    known = spans(claim, verdict.numbers)
+    said = [f"{name}: {text}" if len(known) > 1 else text for name, text in known.items()]
+    return "; ".join([verdict.sentence, *said, *([f"n = {verdict.n}"] if verdict.n else [])])
 
 
-def unit(claim):
-    """Return what the numbers behind a verdict count, with a space; nothing for pure numbers."""
-    part = claim.get("part", [{}])[0]
+def spans(claim, outcomes):
+    """Return the range of the means with its unit for each statistic, a dict of texts."""
+    found = {}
+    for part, of in by_part(claim, outcomes):
+        means, _ = found.setdefault(part.get("statistic", ""), ([], unit(part)))
+        means += [outcome.mean for outcome in of if outcome.mean is not None]
+    mixed = claim.get("table") == "table3"  # shares beside norms
+    return {k: f"{span(means)}{of}" for k, (means, of) in found.items() if means and not mixed}
+
+
+def by_part(claim, outcomes):
+    """Return the parts of a claim, each with its outcomes, which stand in their order."""
+    if "part" not in claim:
+        return [(claim, outcomes)]
+    sizes, rest = (len(cells(part, claim["axes"])) for part in claim["part"]), iter(outcomes)
+    return [(p, list(islice(rest, size))) for p, size in zip(claim["part"], sizes, strict=True)]
+
+
+def span(values):
+    """Return the least and the largest of some values as text; one of them if they look alike."""
+    return " … ".join(dict.fromkeys(map(short, (min(values), max(values)))))
+
+
+def unit(part):
+    """Return what the numbers of a part count, with a space; nothing for pure numbers."""
     statistic = part.get("statistic", "")
     if statistic.startswith("log "):
         return " (logarithm)"
     if statistic in LEVELS and not {"minus", "minus_over"} & part.keys():
         return " %"
     in_points = search("accuracy|solver|^fall|^AUC", statistic) or statistic in LEVELS
-    return " points" if in_points or claim.get("compute") in ("baselines", "printed") else ""
+    return " points" if in_points or part.get("compute") in ("baselines", "printed") else ""
 
 
-def _page(claim):
+def page(claim):
     """Return a link to the page that discusses the claim, if that page is there."""
-    page = BOOK / "text" / f"{claim['page']}.md"
-    if not page.exists():
+    text = BOOK / "text" / f"{claim['page']}.md"
+    if not text.exists():
         return ""
-    title = search("(?m)^# (.*)", page.read_text(encoding="utf-8"))[1]
+    title = search("(?m)^# (.*)", text.read_text(encoding="utf-8"))[1]
     place = match("([0-9.]+|[A-D]) ", title)
     kind = "chapter" if title[0].isdigit() else "appendix"
-    return f' → <a href="{page.stem}.html">{f"{kind} {place[1]}" if place else title}</a>'
+    return f' → <a href="{text.stem}.html">{f"{kind} {place[1]}" if place else title}</a>'
 
 
 def _texts(outcome):
