@@ -54,7 +54,7 @@ class Activation:
 
 def check_activation(activation):
     """Refuse what is no scalar `Activation`, such as NumPy's tanh.  Eq. (1); Raises TypeError."""
-    if not isinstance(activation, Activation):
+    if not (hasattr(activation, "sigma") and hasattr(activation, "slope")):
         raise TypeError(f"activation: expected an Activation (snode.tanh), got {activation!r:.60}")
 
 
