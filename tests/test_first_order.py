@@ -250,7 +250,8 @@ def test_an_optimiser_knows_the_shape_of_its_memory(xp, optimiser, L):
     _, _, _, x0, y, _, _ = make_problem(xp, L=5)
     used = optimiser(Euler(tanh), COST)
     used.update(initial_weights(5, len(x0), dtype="float64", xp=xp), x0, y)
-    with pytest.raises(ValueError, match=r"weights: expected the optimiser's, .* got "):
+    message = rf"weights: expected the optimiser's, \(\(5, .*, got \(\({L}, "
+    with pytest.raises(ValueError, match=message):
         used.update(initial_weights(L, len(x0), dtype="float64", xp=xp), x0, y)
 
 

@@ -29,6 +29,7 @@ from snode.attacks import attack
 from snode.cost import softmax
 from snode.experiments.provenance import code_version, provenance
 from snode.experiments.storage import read_json, replace_json
+from snode.experiments.toolbox import norms
 from snode.gradient_attacks import pgd
 from snode.perturbed import infer
 
@@ -68,16 +69,16 @@ def outputs(run, flow, weights, x):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ART names the frameworks it does not find
         from art.attacks.evasion import CarliniL2Method
-    found, j = {}, infer(flow, weights, x)
+    found, K = {}, x.shape[1]
     for name, kind in (("outputs", ArtClassifier), ("probabilities", Probabilities)):
-        method = CarliniL2Method(
-            kind(flow, weights, box=run.box()), batch_size=len(j), verbose=False
-        )
-        rows = method.generate(x.T.astype(np.float32), np.eye(10)[j])
-        reached = np.ascontiguousarray(rows.T, dtype=x.dtype).clip(*run.box())
-        norm = np.linalg.norm(reached - x, axis=0)[infer(flow, weights, reached) != j]
-        norms = [number(f(norm)) if len(norm) else None for f in (np.mean, np.max)]
-        found[name] = [100 * len(norm) / len(j), *norms]
+        estimator = kind(flow, weights, box=run.box())
+        method = CarliniL2Method(estimator, batch_size=K, verbose=False)
+        norm = norms(method, flow, weights, x, box=run.box())
+        won = norm[np.isfinite(norm)]
+        found[name] = [
+            100 * len(won) / K,
+            *(number(f(won)) if len(won) else None for f in (np.mean, np.max)),
+        ]
     return found
 
 

@@ -58,7 +58,7 @@ class State:
 
 
 def check_finite(state):
-    """Refuse weights that have diverged; first-order methods do not look at their cost.
+    """Refuse weights that have diverged: NCG does not look at its cost after the last step.
 
     Parameters
     ----------

@@ -58,14 +58,28 @@ def toolbox_attacks(flow, weights, x, classes=10, box=(-1.0, 0.0), iterations=10
     estimator = _adapter()(flow, weights, classes, box)
     wider = _adapter()(flow, weights, classes, wide, valid=box)
     attacks = _attacks(estimator, wider, x.shape[1], iterations)
-    xp, j, found = array_module(x), to_numpy(infer(flow, weights, x, classes)), {}
-    x = to_numpy(x)
-    for name, attack in attacks.items():
-        rows = attack.generate(x.T.astype(np.float32), np.eye(classes)[j])
-        reached = np.ascontiguousarray(rows.T, dtype=x.dtype).clip(*box)
-        success = to_numpy(infer(flow, weights, to_device(reached, xp), classes)) != j
-        found[name] = np.where(success, np.linalg.norm(reached - x, axis=0), np.inf)
-    return found
+    return {name: norms(attack, flow, weights, x, classes, box) for name, attack in attacks.items()}
+
+
+def norms(attack, flow, weights, x, classes=10, box=(-1.0, 0.0)):
+    """Return |x - x0| of what one of ART's attacks finds, infinite where it fails.  Table 3.
+
+    Parameters
+    ----------
+    attack : art.attacks.EvasionAttack
+        On an estimator of the network, or of what is made of its outputs.
+    flow, weights, x, classes, box : as in `toolbox_attacks`
+        (L, N, N), (L, N, 1); images (N, K).  Trusts its input.
+
+    Returns
+    -------
+    numpy.ndarray (K,)
+    """
+    xp, j, x = array_module(x), to_numpy(infer(flow, weights, x, classes)), to_numpy(x)
+    rows = attack.generate(x.T.astype(np.float32), np.eye(classes)[j])
+    reached = np.ascontiguousarray(rows.T, dtype=x.dtype).clip(*box)
+    success = to_numpy(infer(flow, weights, to_device(reached, xp), classes)) != j
+    return np.where(success, np.linalg.norm(reached - x, axis=0), np.inf)
 
 
 def _adapter():
