@@ -96,6 +96,12 @@ def snakemake(folder, *more):
     )
 
 
+def end(sweep):
+    """Its exit code and what it said."""
+    message = sweep.communicate()[1]
+    return sweep.returncode, message
+
+
 def finished(folder):
     return {p.stem: without_times(json.loads(p.read_text())) for p in folder.glob("*/smoke-*.json")}
 
@@ -105,10 +111,9 @@ def test_a_sweep_killed_twice_equals_an_uninterrupted_one(tmp_path):
     pytest.importorskip("snakemake", reason="extra sweep")
     quiet, killed = tmp_path / "quiet", tmp_path / "killed"
     begin = time.monotonic()
-    sweep = snakemake(quiet)
-    assert sweep.wait() == 0, sweep.stderr.read()
+    code, message = end(snakemake(quiet))
     seconds = time.monotonic() - begin
-    assert len(finished(quiet)) == 6
+    assert code == 0 and len(finished(quiet)) == 6, message
     done = []
     for share in (0.3, 0.5):  # engine and workers at once
         sweep = snakemake(killed)
@@ -117,9 +122,36 @@ def test_a_sweep_killed_twice_equals_an_uninterrupted_one(tmp_path):
         sweep.wait()
         done.append(len(finished(killed)))
     assert done[0] < 6
-    sweep = snakemake(killed)
-    assert sweep.wait() == 0, sweep.stderr.read()
+    code, message = end(snakemake(killed))
+    assert code == 0, message
     assert finished(killed) == finished(quiet)
+
+
+# Its first call dies before it answers, as a kernel does whose port another has taken.
+MORTAL = """
+from pathlib import Path
+from ipykernel.kernelapp import launch_new_instance
+
+try:
+    Path(__file__).with_name("called").mkdir()
+except FileExistsError:
+    launch_new_instance()
+"""
+
+
+@pytest.mark.sweep
+def test_a_kernel_that_dies_at_its_start_is_started_again(tmp_path, monkeypatch):
+    pytest.importorskip("snakemake", reason="extra sweep")
+    kernels = tmp_path / "jupyter" / "kernels" / "python3"
+    kernels.mkdir(parents=True)
+    (kernels / "mortal.py").write_text(MORTAL)
+    argv = [sys.executable, str(kernels / "mortal.py"), "-f", "{connection_file}"]
+    spec = {"argv": argv, "display_name": "dies once", "language": "python"}
+    (kernels / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    code, message = end(snakemake(tmp_path / "runs", "seeds=[0]"))
+    assert code == 0 and len(finished(tmp_path / "runs")) == 3, message
+    assert message.count("Error in rule run") == 1
 
 
 @pytest.mark.sweep
@@ -128,16 +160,14 @@ def test_a_failed_run_leaves_the_others_going_and_keeps_its_notebook(tmp_path):
     bad = tmp_path / "smoke-tanh-l2-ncg-s1"
     bad.mkdir()
     (bad / "checkpoint.npz").write_text("no checkpoint")
-    sweep = snakemake(tmp_path)
-    assert sweep.wait() != 0
-    assert len(finished(tmp_path)) == 5
+    code, message = end(snakemake(tmp_path))
+    assert code != 0 and len(finished(tmp_path)) == 5, message
     assert "expected an npz file" in (bad / "smoke-tanh-l2-ncg-s1.log").read_text()
     assert (bad / "smoke-tanh-l2-ncg-s1.ipynb").exists()
     (bad / "checkpoint.npz").unlink()
     times = {p: p.stat().st_mtime_ns for p in tmp_path.glob("*/smoke-*.json")}
-    sweep = snakemake(tmp_path)
-    assert sweep.wait() == 0, sweep.stderr.read()
-    assert len(finished(tmp_path)) == 6
+    code, message = end(snakemake(tmp_path))
+    assert code == 0 and len(finished(tmp_path)) == 6, message
     assert all(p.stat().st_mtime_ns == t for p, t in times.items())
 
 
@@ -152,6 +182,6 @@ def test_a_failed_run_leaves_the_others_going_and_keeps_its_notebook(tmp_path):
 )
 def test_a_misspelt_setting_plans_nothing(tmp_path, setting, message):
     pytest.importorskip("snakemake", reason="extra sweep")
-    sweep = snakemake(tmp_path, setting)
-    assert sweep.wait() != 0 and message in sweep.stderr.read()
+    code, said = end(snakemake(tmp_path, setting))
+    assert code != 0 and message in said
     assert not list(tmp_path.iterdir())
