@@ -19,12 +19,11 @@ import numpy as np
 
 from snode import mnist
 from snode.arrays import generator
-from snode.scalars import check_count
+from snode.scalars import DTYPES, check_count, check_dtype
 
 SHAPES = {"digits": (8, 8)}
 SHAPES |= {f"{name}{side}": (side, side) for name in ("mnist", "fashion") for side in (14, 28)}
 INPUT_RANGES = {"0to-1": (0.0, -1.0), "0to1": (0.0, 1.0)}  # (paper, ink)
-DTYPES = (np.dtype("float32"), np.dtype("float64"))
 FILTERS = {"triangle": np.array([1, 3, 3, 1]) / 8, "mean": np.array([1, 1]) / 2}
 CLASSES = 10
 BLOCK = 5000  # images converted at a time: keeps the temporaries near 30 MB
@@ -113,7 +112,7 @@ def load(name, input_range=(0.0, -1.0), resample="triangle", dtype=np.float32):
     ranges = INPUT_RANGES.values()
     if not isinstance(input_range, (tuple, list)) or tuple(input_range) not in ranges:
         raise ValueError(f"input_range: expected (0.0, -1.0) or (0.0, 1.0), got {input_range!r}")
-    dtype = _check_dtype(dtype)
+    dtype = check_dtype(dtype)
     R = resampling_matrix(resample).astype(dtype)  # for every set: it refuses an unknown filter
     R = R if name.endswith("14") else None
     if name == "digits":
@@ -180,7 +179,7 @@ def one_hot(labels, classes=CLASSES, dtype=np.float32):
         If the labels are not such integers or the dtype is another.
     """
     check_count("classes", classes)
-    labels, dtype = np.asarray(labels), _check_dtype(dtype)
+    labels, dtype = np.asarray(labels), check_dtype(dtype)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise ValueError(f"labels: expected integers (K,), got {labels.dtype} {labels.shape}")
     if labels.size and not 0 <= labels.min() <= labels.max() < classes:
@@ -225,13 +224,6 @@ def batches(split, batch, seed, classes=CLASSES):
     chosen = order[: labels.size - labels.size % batch].reshape(-1, batch)
     # take, unlike x[:, k], promises rows that lie together in memory
     return ((x.take(k, axis=1), one_hot(labels[k], classes, x.dtype)) for k in chosen)
-
-
-def _check_dtype(dtype):
-    for allowed in DTYPES:
-        if dtype is not None and dtype in (allowed, allowed.name, allowed.type):
-            return allowed
-    raise ValueError(f"dtype: expected float32 or float64, got {dtype!r}")
 
 
 def _digits():

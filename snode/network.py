@@ -16,7 +16,7 @@ from scipy.interpolate import CubicSpline
 
 from snode.arrays import array_module, axpby, check_array, dot, generator, to_device, to_numpy
 from snode.files import atomic, read_arrays
-from snode.scalars import check_count, check_positive
+from snode.scalars import check_count, check_dtype, check_positive
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,7 @@ def initial_weights(L, N, horizon=3.0, seed=0, std=0.001, start="iid", dtype=np.
     Raises
     ------
     ValueError
-        If a number is out of range or `start` is unknown.
+        If a number is out of range, `start` is unknown or the dtype is another.
     """
     for name, count in (("L", L), ("N", N)):
         check_count(name, count)
@@ -269,6 +269,7 @@ def initial_weights(L, N, horizon=3.0, seed=0, std=0.001, start="iid", dtype=np.
     check_positive("std", std, zero=True)
     if start not in ("iid", "spline"):
         raise ValueError(f"start: expected 'iid' or 'spline', got {start!r}")
+    dtype = check_dtype(dtype)
     rng = generator(seed)
     draws = rng.normal(0.0, std, (L if start == "iid" else 4, N, N + 1))
     if start == "spline":

@@ -6,11 +6,26 @@ Source: this package; no mathematics.
 from math import inf
 from numbers import Integral, Real
 
+import numpy as np
+
+DTYPES = (np.dtype("float32"), np.dtype("float64"))
+
 
 def check_count(name, count):
     """Refuse what is no positive int, a scalar.  Source: this package; Raises ValueError."""
     if isinstance(count, bool) or not (isinstance(count, Integral) and count > 0):
         raise ValueError(f"{name}: expected a positive integer, got {count!r}")
+
+
+def check_dtype(dtype):
+    """Return float32 or float64 as a dtype, of its name or type; Raises ValueError for others.
+
+    Source: this package; no shape.
+    """
+    for allowed in DTYPES:
+        if dtype is not None and dtype in (allowed, allowed.name, allowed.type):
+            return allowed
+    raise ValueError(f"dtype: expected float32 or float64, got {dtype!r}")
 
 
 def check_fraction(name, value):

@@ -244,6 +244,7 @@ def test_initial_weights_live_where_asked(xp):
         ({"std": -0.1}, "std: expected a finite number >= 0, got -0.1"),
         ({"std": np.nan}, "std: expected a finite number >= 0, got nan"),
         ({"start": "zero"}, "start: expected 'iid' or 'spline', got 'zero'"),
+        ({"dtype": "float16"}, "dtype: expected float32 or float64, got 'float16'"),
     ],
 )
 def test_bad_settings_are_refused(setting, message):
