@@ -132,11 +132,13 @@ class Weights:
         return vector
 
     def __add__(self, other):
-        """Return self + other, of shapes (L, N, N), (L, N, 1).  App. A.1; trusts its input."""
+        """Return self + other, of shapes (L, N, N), (L, N, 1).  App. A.1; Raises as `inner`."""
+        _check_space(self, other)
         return self.like(self.W + other.W, self.b + other.b)
 
     def __sub__(self, other):
-        """Return self - other, of shapes (L, N, N), (L, N, 1).  App. A.1; trusts its input."""
+        """Return self - other, of shapes (L, N, N), (L, N, 1).  App. A.1; Raises as `inner`."""
+        _check_space(self, other)
         return self.like(self.W - other.W, self.b - other.b)
 
     def __mul__(self, scalar):
@@ -153,8 +155,9 @@ class Weights:
     def axpby(self, a, x, b):
         """Update self <- a x + b self in place, layer by layer, and return it; a, b scalars.
 
-        Shapes (L, N, N), (L, N, 1).  Source: App. A.1, extended BLAS; trusts its input.
+        Shapes (L, N, N), (L, N, 1).  Source: App. A.1, extended BLAS; Raises as `inner`.
         """
+        _check_space(self, x)
         axpby(a, x.W, b, self.W)
         axpby(a, x.b, b, self.b)
         return self
@@ -162,7 +165,8 @@ class Weights:
     def inner(self, other):
         """Return h * sum over layers of <W, W'>_F + <b, b'>, a scalar: <self, other> of App. A.1.
 
-        On a GPU this waits for the device.  Trusts its input.
+        On a GPU this waits for the device.  Raises TypeError unless `other` is a vector on the
+        same device, ValueError unless it is of the same space: of the same L, N, T and dtype.
         """
         return inner_products((self, other))[0]
 
@@ -206,13 +210,8 @@ class Weights:
     def load(path):
         """Read what `save` wrote: shapes (L, N, N), (L, N, 1).  Source: this package.
 
-        Raises
-        ------
-        ValueError
-            Naming the file, if it is not a whole npz file without pickles, or if W, b or horizon
-            is missing or not as it should be.
-        OSError
-            If it cannot be read.
+        Raises ValueError, naming the file, if it is not a whole npz file without pickles, or if W,
+        b or horizon is missing or not as it should be; OSError if it cannot be read.
         """
         arrays = read_arrays(path)
         if not {"W", "b", "horizon"} <= arrays.keys():
@@ -226,10 +225,22 @@ class Weights:
 def inner_products(*pairs):
     """Return the L2(0, T) inner products of pairs of vectors, a list of float, in one GPU copy.
 
-    Shapes (L, N, N), (L, N, 1).  Source: App. A.1; trusts its input.
+    Shapes (L, N, N), (L, N, 1).  Source: App. A.1; Raises as `Weights.inner`.
     """
+    for u, v in pairs:
+        _check_space(u, v)
     sums = [u.h * (dot(u.W, v.W) + dot(u.b, v.b)) for u, v in pairs]
     return to_numpy(array_module(pairs[0][0].W).stack(sums)).tolist()
+
+
+def _check_space(u, v):
+    """Refuse to combine vectors of two spaces: broadcasting or T of one of them would hide it."""
+    if not isinstance(v, Weights):
+        raise TypeError(f"expected Weights, got {v!r:.60}")
+    array_module(u.W, v.W)
+    one, other = ((*w.W.shape[:2], w.horizon, w.W.dtype.name) for w in (u, v))
+    if one != other:
+        raise ValueError(f"vectors of one space: expected (L, N, T, dtype) {one}, got {other}")
 
 
 def initial_weights(L, N, horizon=3.0, seed=0, std=0.001, start="iid", dtype=np.float32, xp=np):
@@ -239,29 +250,18 @@ def initial_weights(L, N, horizon=3.0, seed=0, std=0.001, start="iid", dtype=np.
     ----------
     L, N : int
         Layers and width (scalars).
-    horizon : float
-        T (scalar).
+    horizon, std : float
+        T and the standard deviation, 0.001 in the text, 1/196 in the authors' prototype (scalars).
     seed : int
         Of the generator (scalar); NumPy draws, so both devices start alike.
-    std : float
-        Standard deviation (scalar): 0.001 in the paper's text, 1/196 in the authors' prototype.
     start : str
         "iid": every layer drawn anew (the paper's text); "spline": drawn at the four times 0, T/3,
         2T/3, T and joined by a cubic spline (the authors' prototype), smooth in t.
-    dtype : dtype
-        float32 or float64.
-    xp : module
-        numpy or cupy.
+    dtype, xp : dtype, module
+        float32 or float64; numpy or cupy.
 
-    Returns
-    -------
-    Weights
-        Shapes (L, N, N) and (L, N, 1).
-
-    Raises
-    ------
-    ValueError
-        If a number is out of range, `start` is unknown or the dtype is another.
+    Returns Weights of shapes (L, N, N) and (L, N, 1).  Raises ValueError if a number is out of
+    range, `start` is unknown or the dtype is another.
     """
     for name, count in (("L", L), ("N", N)):
         check_count(name, count)

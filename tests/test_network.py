@@ -77,6 +77,33 @@ def test_axpby_changes_its_own_vector_only(uvw):
     assert error(v, kept) == 0 and error(u, result) > 0.1  # the copy shares nothing with u
 
 
+COMBINE = {
+    "sum": lambda u, v: u + v,
+    "difference": lambda u, v: u - v,
+    "axpby": lambda u, v: u.copy().axpby(2.0, v, 0.5),
+    "inner product": lambda u, v: u.inner(v),
+}
+
+
+@pytest.mark.parametrize("combine", COMBINE.values(), ids=COMBINE)
+def test_vectors_of_two_spaces_are_refused(xp, combine):
+    """NumPy would broadcast one layer over all, widen float32, and take T from either."""
+    u = initial_weights(4, 3, horizon=2.0, xp=xp)
+    combine(u, initial_weights(4, 3, horizon=2, seed=1, xp=xp))
+    others = {
+        r"got \(1, 3, 2.0": initial_weights(1, 3, horizon=2.0, xp=xp),
+        r"got \(4, 1, 2.0": initial_weights(4, 1, horizon=2.0, xp=xp),
+        r"got \(4, 3, 3.0": initial_weights(4, 3, horizon=3.0, xp=xp),
+        "got .*float64": initial_weights(4, 3, horizon=2.0, dtype=np.float64, xp=xp),
+    }
+    for message, v in others.items():
+        with pytest.raises(ValueError, match=message):
+            combine(u, v)
+    for v in (0, u.W, None):
+        with pytest.raises(TypeError, match="expected Weights, got"):
+            combine(u, v)
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=ACTIVATIONS)
 def test_activation_has_the_slope_that_differences_find(xp, activation):
     a = np.linspace(-2.0, 2.0, 40)  # the kink of ReLU lies between two points
