@@ -246,6 +246,9 @@ def _check_space(u, v):
 def initial_weights(L, N, horizon=3.0, seed=0, std=0.001, start="iid", dtype=np.float32, xp=np):
     """Draw the initial weights W0(t), b0(t) of Sec. 5: normal with mean 0.
 
+    Returns Weights of shapes (L, N, N) and (L, N, 1).  Raises ValueError if a number is out of
+    range, `start` is unknown or the dtype is another.
+
     Parameters
     ----------
     L, N : int
@@ -259,9 +262,6 @@ def initial_weights(L, N, horizon=3.0, seed=0, std=0.001, start="iid", dtype=np.
         2T/3, T and joined by a cubic spline (the authors' prototype), smooth in t.
     dtype, xp : dtype, module
         float32 or float64; numpy or cupy.
-
-    Returns Weights of shapes (L, N, N) and (L, N, 1).  Raises ValueError if a number is out of
-    range, `start` is unknown or the dtype is another.
     """
     for name, count in (("L", L), ("N", N)):
         check_count(name, count)
