@@ -204,6 +204,44 @@ def table(choices):
     return Lines(("choice", "accuracy [%]", "seeds", "difference", "reading"), rows)
 
 
+def draw(ax, choices):
+    """Draw the differences of choices, a dot for each seed; the band is the margin.
+
+    Parameters
+    ----------
+    ax : matplotlib axes
+    choices : list of Choice
+        Those of a network together; the ones without a difference are left out.
+
+    Returns
+    -------
+    list of Choice
+        What is drawn, from top to bottom.
+    """
+    shown = [choice for choice in choices if choice.made and choice.difference]
+    networks = list(dict.fromkeys(choice.network for choice in shown))
+    names, heights = [], []
+    for row, choice in enumerate(shown):
+        heights.append(-row - 1.3 * networks.index(choice.network))
+        names.append(", ".join(_short(*pair) for pair in choice.made.items()))
+        for seed, points in choice.difference.items():
+            style = {"marker": "os^v"[seed % 4], "mfc": "none" if seed else None}
+            ax.plot(points, heights[-1], color=f"C{seed}", ms=5, **style)
+    for network in networks:
+        top = heights[[choice.network for choice in shown].index(network)]
+        place = ax.get_yaxis_transform()  # x from 0 to 1
+        ax.text(0.01, top + 0.55, network, transform=place, weight="bold", size=9)
+    ax.axvspan(-MARGIN, MARGIN, color="0.85")
+    ax.set_yticks(heights, names, fontsize=9)
+    ax.set(xlabel="accuracy minus the default's [points]")
+    return shown
+
+
+def _short(field, value):
+    value = next((f"1/{n}" for n in (64, 196) if value == round(1 / n, 8)), value)
+    return field if value is True else f"{field} {value}"
+
+
 def sources():
     """Return the silent choices as Lines: paper, prototype, and our value, the profile paper's."""
     defaults = PROFILES["paper"].defaults

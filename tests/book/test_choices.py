@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import choices
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pytest
 from synthetic import write
 
@@ -93,6 +95,24 @@ def test_the_words(points, word):
     made = {"resample": "mean"}
     choice = choices.Choice("tanh", made, {}, dict(enumerate(points)))
     assert choice.word == word and word in choices.WORDS
+
+
+def test_the_picture_has_a_dot_for_each_difference_beside_its_choice():
+    mpl.use("Agg")
+    _, ax = plt.subplots()
+    found = [
+        choices.Choice("tanh", {}, {0: 97.0}, {0: 0.0}),
+        choices.Choice("tanh", {"std": 0.00510204, "epsilon_inside": True}, {}, {0: -0.5, 1: 0.25}),
+        choices.Choice("ReLU", {"passes": 6}, {}, {}),
+        choices.Choice("ReLU", {"weight_decay": 1e-8}, {}, {1: 1.5}),
+    ]
+    assert choices.draw(ax, found) == [found[1], found[3]]
+    rows = dict(zip(ax.get_yticks(), [t.get_text() for t in ax.get_yticklabels()], strict=True))
+    dots = [(*map(float, line.get_xdata()), rows[line.get_ydata()[0]]) for line in ax.lines]
+    both, decay = "std 1/196, epsilon_inside", "weight_decay 1e-08"
+    assert dots == [(-0.5, both), (0.25, both), (1.5, decay)]
+    assert [t.get_text() for t in ax.texts] == ["tanh", "ReLU"]
+    plt.close("all")
 
 
 def test_lines_show_themselves_alike_as_text_and_as_html():
