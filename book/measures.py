@@ -134,6 +134,12 @@ def predicted_gap(result):
     return 100 * float(np.abs(measured - predicted).max())
 
 
+def sizes_apart(result):
+    """Return the largest |log(predicted / measured)| over depth, of mean relative perturbations."""
+    predicted, measured = (result.arrays[f"propagation_{k}"] for k in ("predicted", "measured"))
+    return float(np.abs(np.log(predicted / measured)).max())
+
+
 def rising(result):
     """Return the share of logged NCG iterations after which the true cost is higher."""
     return float((result.arrays["iterations_true"] > result.arrays["iterations_E"]).mean())
@@ -169,6 +175,7 @@ MEASURES = {
     "fall": lambda r: accuracy(r)[1] - R(r),
     "largest gap of predicted accuracy": predicted_gap,
     "largest error over depth": lambda r: float(np.nanmax(r.arrays["propagation_error"])),
+    "largest log ratio of sizes over depth": sizes_apart,
     "largest error over noise levels": lambda r: float(
         cells.number(r, "propagation", "error").max()
     ),

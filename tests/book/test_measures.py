@@ -34,6 +34,7 @@ def uneven(measured):
         a[f"attacks_{name}_norm"] = np.float16([r, r, np.nan, np.inf, 0.05])
     n["toolbox"] |= {"attacked": 3}
     n["toolbox"][measures.CW] |= {"mean": 0.6, "success": 0.5, "susceptible": [0.1] * 20}
+    a["propagation_measured"] = a["propagation_predicted"] * [1, 1.1, 0.8, 1.2, 1, 1, 1]
     a |= {
         "iterations_E": np.array([1.0, 1, 1, 1]),
         "iterations_true": np.array([0.5, 0.6, 0.7, 1.2]),
@@ -54,6 +55,7 @@ BY_HAND = {
     "R": 50,
     "fall": 30,
     "largest gap of predicted accuracy": 7,
+    "largest log ratio of sizes over depth": np.log(1 / 0.8),  # which is more than log 1.2
     "AUC own - pgd": auc(0.3),
     "AUC pgd - own": auc(-0.3),
     "AUC own - pgd-long": auc(0.2),
