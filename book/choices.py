@@ -233,7 +233,9 @@ def draw(ax, choices):
         ax.text(0.01, top + 0.55, network, transform=place, weight="bold", size=9)
     ax.axvspan(-MARGIN, MARGIN, color="0.85")
     ax.set_yticks(heights, names, fontsize=9)
-    ax.set(xlabel="accuracy minus the default's [points]")
+    ax.set(
+        xlabel="accuracy minus the default's [points]", ylim=(min(heights, default=0) - 0.8, 1.3)
+    )
     return shown
 
 

@@ -7,7 +7,7 @@ fills the scale of its colours, blue for more ink and red for less; the number b
 import matplotlib.pyplot as plt
 import numpy as np
 from cells import PAPER, PLAIN, numbers
-from curves import GREY, MISSING, Drawn, mean
+from curves import MISSING, Drawn, mean
 from examples import ATTACKS, FIGURE_13, FIGURES_14_15, examples
 from plots import show_digits, show_signed
 
@@ -85,11 +85,11 @@ def _shape(x):
 
 
 def _blank(ax, text=MISSING):
-    """Draw an empty frame with a grey text."""
+    """Draw an empty frame with a text."""
     ax.set(xticks=[], yticks=[], box_aspect=1)
     ax.grid(False)
     ax.spines[:].set(visible=True, color="0.8")
-    ax.text(0.5, 0.5, text.replace(" ", "\n"), color=GREY, ha="center", va="center", fontsize=7)
+    ax.text(0.5, 0.5, text.replace(" ", "\n"), color="0.3", ha="center", va="center", fontsize=8)
 
 
 def _nothing():
