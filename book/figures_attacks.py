@@ -124,7 +124,7 @@ def figure_12(where=PAPER):
 
 def _note(ax, text):
     """Write n, or that there is none, into the corner that the curves leave free."""
-    ax.text(0.97, 0.04, text, transform=ax.transAxes, color=GREY, fontsize=9, ha="right")
+    ax.text(0.97, 0.04, text, transform=ax.transAxes, color="0.2", fontsize=9, ha="right")
 
 
 def figure_shape(where=PAPER):
