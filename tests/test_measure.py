@@ -16,6 +16,7 @@ from snode.experiments.strength import NORMS, shape, summary
 from snode.experiments.training import train
 from snode.network import Weights
 from snode.perturbed import infer
+from snode.propagation import noise_propagation
 from snode.rk45 import RK45
 from snode.robustness import accuracy, accuracy_under_noise
 
@@ -54,6 +55,19 @@ def test_accuracies_are_those_of_robustness(run, trained, measured):
     assert measured.numbers["noise"]["clean"] == own(K)
     assert measured.numbers["accuracy"]["images"] == [n, n]
     assert len(measured.numbers["noise"]["measured"]) == 9
+
+
+def test_the_noise_is_that_of_the_runs_seed(run, trained):
+    network = module._network(
+        dataclasses.replace(run, seed=1), PROFILE, trained.weights, run.data(), np
+    )
+    of = (network.flow, network.weights, network.x)
+    found, travelled = module.noise(network)[0], module.propagation(network)[1]
+    accuracies = [accuracy_under_noise(*of, network.labels, found["sigma"], s) for s in (0, 1)]
+    errors = [noise_propagation(*of, 0.01, s).error for s in (0, 1)]
+    np.testing.assert_array_equal(found["measured"], accuracies[1])
+    np.testing.assert_array_equal(travelled["error"], errors[1])
+    assert (accuracies[0] != accuracies[1]).any() and (errors[0][1:] != errors[1][1:]).all()
 
 
 def test_sizes_over_depth(trained, measured):

@@ -59,6 +59,12 @@ def test_vanishing_noise_changes_nothing_and_strong_noise_does(xp):
     assert weak == 0.75 and strong < 0.7
 
 
+def test_no_level_of_one_seed_has_the_noise_of_another_seed():
+    """The bits of the next level are one more: seed 0 there must not be seed 1 here."""
+    here, there = noise((4, 5), 0.5, 1), noise((4, 5), np.nextafter(0.5, 1), 0)
+    assert not np.isclose(here, there).any()
+
+
 def test_noise_is_the_same_for_every_network_and_may_be_clipped(xp):
     flow, weights, x, labels = labelled(xp)
     noisy = to_numpy(x) + noise(x.shape, 0.5, 3)

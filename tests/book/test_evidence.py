@@ -109,6 +109,15 @@ def test_differences_that_the_paper_prints_and_calls_insignificant(a, b, t):
     assert low + high == pytest.approx(2 * d)
 
 
+@pytest.mark.parametrize("b", [Printed(97.8, 0.3), Printed(97.8, 0.3, 3)])
+def test_the_limits_of_a_printed_difference_are_those_of_welchs_test(b):
+    """At the level 1 - p one of the limits is 0."""
+    a = Printed(98.05, 0.1)
+    p = stats.ttest_ind_from_stats(*a, *b, equal_var=False).pvalue
+    _, low, high = evidence.between(a, b, 1 - p)
+    assert low == pytest.approx(0, abs=1e-9) and high > 0
+
+
 def words(cells, margin=None):
     return [found.word for found in evidence.compare(cells, margin)]
 
@@ -155,3 +164,8 @@ def test_bootstrap_over_images():
     assert (low, high) == pytest.approx((a.mean() - half, a.mean() + half), abs=0.2 * half)
     assert evidence.bootstrap(a, a, draws=50) == (0, 0)
     assert evidence.bootstrap(a, draws=500) == (low, high)
+
+
+def test_a_significant_difference_inside_the_margin_differs():
+    cells = [(Printed(98.0, 0.02), [98.10, 98.11, 98.12])]
+    assert words(cells, margin=0.3) == ["differs"]

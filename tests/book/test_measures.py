@@ -127,6 +127,22 @@ def test_what_picks_cells_out_of_many_is_corrected(monkeypatch, need, last):
     assert [o.word for o in found] == 3 * [word]
 
 
+@pytest.mark.parametrize("p", [(0.02, 1.0), (1.0, 0.02)], ids=["shown", "false"])
+@pytest.mark.parametrize(("cells", "decided"), [(2, True), (3, False)])
+def test_cells_without_data_are_corrected_for(monkeypatch, p, cells, decided):
+    """One cell has runs: its p of 0.02 counts twice or three times, as it will with all data."""
+    part = {"statistic": "R", "rule": "known", "need": "most", "over": ["k"]}
+    monkeypatch.setitem(contrasts.RULES, "known", lambda d, part: p)
+    monkeypatch.setattr(
+        contrasts,
+        "differences",
+        lambda part, cell, *rest: np.array([] if cell[0]["k"] else [1.0, 2.0]),
+    )
+    found = contrasts.outcomes(part, {"k": list(range(cells))}, "data", "paper")
+    word = ("shown" if p[0] < 1 else "false") if decided else "undecided"
+    assert [o.word for o in found] == [word, *["missing"] * (cells - 1)]
+
+
 @pytest.mark.parametrize("side", [-1, 1])
 def test_agreement_needs_both_sides(side):
     """Ours is near one edge of the margin: unlike by no test, and not shown to be equal."""

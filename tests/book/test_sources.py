@@ -6,6 +6,9 @@ import re
 import pytest
 from pages import BOOK, ROOT, TEXTS
 
+from snode.attacks import Rule
+from snode.conjugate import LARGEST_MOVE
+
 pytestmark = pytest.mark.numpy_only
 
 INCLUDE = re.compile(r"^[`:]{3,}\{(?:listing|literalinclude)\} (\S+)\n((?::[\w-]+:.*\n)*)", re.M)
@@ -66,3 +69,10 @@ def test_package_page_lists_every_module():
     paths = [path.relative_to(ROOT / "snode") for path in (ROOT / "snode").rglob("[!_]*.py")]
     modules = {".".join(path.with_suffix("").parts) for path in paths}
     assert set(listed) == modules and len(listed) == len(modules)
+
+
+def test_the_rules_name_the_settings_of_the_code():
+    rules = (BOOK / "rules.md").read_text(encoding="utf-8")
+    assert f"an output moves by {LARGEST_MOVE:g} at most" in rules
+    assert f"| its margin $\\kappa$ | {Rule.kappa:g} |" in rules
+    assert f"| the paper's attack | {Rule.iterations} steps of {Rule.step:g} |" in rules

@@ -105,6 +105,13 @@ def test_pgd_has_to_fell_the_common_image_at_nearly_the_same_norm(made):
     assert verdict.numbers[0].mean == pytest.approx(0.8 / 0.5, abs=1e-2)
 
 
+def test_one_seed_does_not_contradict_the_common_image(made):
+    for method in THREE:
+        choices = {"activation": "tanh", "loss": "ce", "method": method}
+        put(made, "data", 0.9, norms(own=[0.5], pgd=[0.8]), **choices)
+    assert judged(56).numbers[0].word == "single"
+
+
 def pixel(k):
     """Make all of a network's kept perturbations change pixel k alone."""
     shape = np.eye(4)[:, [k] * 5]
@@ -120,6 +127,13 @@ def test_across_methods_only_the_same_seed_counts(made):
     found = {o.name: o for o in special.perturbation_shapes(CLAIMS[57], "data", "paper")}
     assert found["tanh ℓ²"].mean == 0 - 1 and found["tanh ℓ²"].word == "false"
     assert found["tanh CE"].word == "missing"
+
+
+def test_one_seed_of_each_method_says_nothing_of_the_shapes(made):
+    for method in THREE:
+        put(made, "data", 0.9, pixel(0), method=method)
+    found = {o.name: o for o in special.perturbation_shapes(CLAIMS[57], "data", "paper")}
+    assert (found["tanh ℓ²"].word, found["tanh ℓ²"].n) == ("single", 1)
 
 
 def test_a_way_of_training_with_more_seeds_counts_once(made):
