@@ -181,7 +181,7 @@ def ablation(folder=DATA, name="choices.yaml"):
         base = _accuracy(folder, plan, network)
         for part in {}, made:
             accuracy = _accuracy(folder, plan, network | part) if part else base
-            both = {s: accuracy[s] - base[s] for s in accuracy if s in base}
+            both = {s: round(accuracy[s] - base[s], 6) for s in accuracy if s in base}
             title = ", ".join(SAID[value] for value in network.values())
             found[title, str(part)] = Choice(title, part, accuracy, both)
     order = list(dict.fromkeys(title for title, _ in found))

@@ -102,7 +102,7 @@ def conjunction(claim, others):
         word = "partly"
     else:
         word = gather([back.get(w, w) for w in words.values()])
-    n = min((others[number].n for number in words), default=0)
+    n = min((others[number].n for number in words if others[number].n), default=0)
     said = ", ".join(f"{number} {w}" for number, w in words.items())
     return Verdict(SAID.get(word, word), f"claims {said}", n=n)
 

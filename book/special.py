@@ -54,7 +54,8 @@ def printed(claim, folder, profile):
 def common_image(claim, folder, profile):
     """Return, by seed, the least ratio of six norms over the images that fall in all networks."""
     three = [runs(choices, folder, profile) for choices in networks(claim)]
-    seeds = sorted(set.intersection(*(set(t) for t in three)))
+    attacked = ({s for s, r in t.items() if "attacks_own_norm" in r.arrays} for t in three)
+    seeds = sorted(set.intersection(*attacked))
     ratios = np.array([least_ratio([t[seed] for t in three]) for seed in seeds])
     if not len(seeds):
         return [Outcome("least ratio of norms", "missing")]
@@ -96,7 +97,7 @@ def _shapes(choices, claim, folder, profile):
         return Outcome(title, "missing")
     n = min(sum((way["method"], s) in there for s in SEEDS) for way in claim["axes"]["three"])
     pairs = [*within.values(), *across.values()]
-    if n < 2 or not all(pairs):
+    if n < 2 or len(across) < 3 or not all(pairs):
         return Outcome(title, "single" if n < 2 else "undecided", n=n)
     # every way, and every pair of ways, counts once, however many seeds it has
     gap = float(

@@ -19,7 +19,7 @@ from functools import lru_cache
 import numpy as np
 
 from snode.arrays import array_module, check_array, elementwise
-from snode.network import Activation, check_activation
+from snode.network import Activation, check_activation, check_space
 from snode.trajectory import Path, Trajectory, states
 
 
@@ -107,7 +107,7 @@ class Euler:
             for l in range(len(W)):
                 _input_step(xi[l], slope[l], W[l] @ xi[l], h, xi[l + 1])
         else:
-            beta = direction.b
+            beta = check_space(weights, direction).b
             for l, omega_x in enumerate(_products(direction.W, x[:-1])):
                 _sensitivity_step(xi[l], slope[l], omega_x, beta[l], W[l] @ xi[l], h, xi[l + 1])
         return Trajectory(xi, weights.horizon)

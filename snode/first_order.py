@@ -57,7 +57,7 @@ class RMSprop:
     epsilon_inside: bool = False
     passes: int = 1
     decay: str = "cost"
-    state: tuple = field(default=(), repr=False)
+    state: tuple = field(default=(), init=False, repr=False)
 
     def __post_init__(self):
         """Check the settings."""
@@ -116,7 +116,7 @@ class Adam:
     epsilon: float = 1e-7
     passes: int = 1
     decay: str = "cost"
-    state: tuple = field(default=(), repr=False)
+    state: tuple = field(default=(), init=False, repr=False)
 
     def __post_init__(self):
         """Check the settings."""
@@ -173,7 +173,7 @@ class Momentum:
     momentum: float = 0.9
     passes: int = 1
     decay: str = "cost"
-    state: tuple = field(default=(), repr=False)
+    state: tuple = field(default=(), init=False, repr=False)
 
     def __post_init__(self):
         """Check the settings."""

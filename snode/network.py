@@ -133,12 +133,12 @@ class Weights:
 
     def __add__(self, other):
         """Return self + other, of shapes (L, N, N), (L, N, 1).  App. A.1; Raises as `inner`."""
-        _check_space(self, other)
+        check_space(self, other)
         return self.like(self.W + other.W, self.b + other.b)
 
     def __sub__(self, other):
         """Return self - other, of shapes (L, N, N), (L, N, 1).  App. A.1; Raises as `inner`."""
-        _check_space(self, other)
+        check_space(self, other)
         return self.like(self.W - other.W, self.b - other.b)
 
     def __mul__(self, scalar):
@@ -157,7 +157,7 @@ class Weights:
 
         Shapes (L, N, N), (L, N, 1).  Source: App. A.1, extended BLAS; Raises as `inner`.
         """
-        _check_space(self, x)
+        check_space(self, x)
         axpby(a, x.W, b, self.W)
         axpby(a, x.b, b, self.b)
         return self
@@ -210,8 +210,7 @@ class Weights:
     def load(path):
         """Read what `save` wrote: shapes (L, N, N), (L, N, 1).  Source: this package.
 
-        Raises ValueError, naming the file, if it is not a whole npz file without pickles, or if W,
-        b or horizon is missing or not as it should be; OSError if it cannot be read.
+        Raises ValueError, naming the file, if it is not such a file; OSError if it cannot be read.
         """
         arrays = read_arrays(path)
         if not {"W", "b", "horizon"} <= arrays.keys():
@@ -227,20 +226,22 @@ def inner_products(*pairs):
 
     Shapes (L, N, N), (L, N, 1).  Source: App. A.1; Raises as `Weights.inner`.
     """
-    for u, v in pairs:
-        _check_space(u, v)
-    sums = [u.h * (dot(u.W, v.W) + dot(u.b, v.b)) for u, v in pairs]
+    sums = [u.h * (dot(u.W, check_space(u, v).W) + dot(u.b, v.b)) for u, v in pairs]
     return to_numpy(array_module(pairs[0][0].W).stack(sums)).tolist()
 
 
-def _check_space(u, v):
-    """Refuse to combine vectors of two spaces: broadcasting or T of one of them would hide it."""
+def check_space(u, v):
+    """Return v; refuse it if it is of another space than u, (L, N, N), (L, N, 1).  App. A.1.
+
+    Broadcasting, or T of one of them, would hide it.  Raises TypeError, ValueError.
+    """
     if not isinstance(v, Weights):
         raise TypeError(f"expected Weights, got {v!r:.60}")
     array_module(u.W, v.W)
     one, other = ((*w.W.shape[:2], w.horizon, w.W.dtype.name) for w in (u, v))
     if one != other:
         raise ValueError(f"vectors of one space: expected (L, N, T, dtype) {one}, got {other}")
+    return v
 
 
 def initial_weights(L, N, horizon=3.0, seed=0, std=0.001, start="iid", dtype=np.float32, xp=np):
@@ -273,8 +274,6 @@ def initial_weights(L, N, horizon=3.0, seed=0, std=0.001, start="iid", dtype=np.
     rng = generator(seed)
     draws = rng.normal(0.0, std, (L if start == "iid" else 4, N, N + 1))
     if start == "spline":
-        times = (np.arange(L) + 0.5) / L * 3
-        draws = CubicSpline(np.arange(4), draws)(times)
-    draws = draws.astype(dtype)
-    W, b = np.ascontiguousarray(draws[:, :, :N]), np.ascontiguousarray(draws[:, :, N:])
+        draws = CubicSpline(np.arange(4), draws)((np.arange(L) + 0.5) / L * 3)
+    W, b = (np.ascontiguousarray(part, dtype) for part in (draws[:, :, :N], draws[:, :, N:]))
     return Weights(to_device(W, xp), to_device(b, xp), horizon)

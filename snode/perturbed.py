@@ -37,9 +37,10 @@ def infer(flow, weights, x, classes=10, chunk=500):
 
     Raises
     ------
-    FloatingPointError
-        If an output is not finite: it has no class.
+    FloatingPointError, ValueError
+        If an output is not finite, it has no class; if C is not an integer from 2 to N.
     """
+    check_classes(classes, weights.W.shape[1])
     xp, found = array_module(weights.W, x), []
     for part in chunks(x, chunk):
         z = flow.forward(weights, part, keep=False).end[:classes]
@@ -96,8 +97,7 @@ def check_images(name, x, weights, classes, box=None):
     N = weights.W.shape[1]
     check_array(name, x, (N, "K"), weights.W.dtype)
     array_module(weights.W, x)
-    if not (isinstance(classes, Integral) and 2 <= classes <= N):
-        raise ValueError(f"classes: expected an integer from 2 to N = {N}, got {classes!r}")
+    check_classes(classes, N)
     # the border as the images' dtype has it: in float32, -0.1 is a little below -0.1
     low, high = (-inf, inf) if box is None else map(float, np.asarray(box, x.dtype))
     if not (low <= float(x.min()) and float(x.max()) <= high):
@@ -105,6 +105,12 @@ def check_images(name, x, weights, classes, box=None):
         raise ValueError(
             f"{name}: expected values in the valid region {list(box)} (box=None: any), got {found}"
         )
+
+
+def check_classes(classes, N):
+    """Refuse a C (scalar) that is not an integer from 2 to N.  Sec. 5; Raises ValueError."""
+    if not (isinstance(classes, Integral) and 2 <= classes <= N):
+        raise ValueError(f"classes: expected an integer from 2 to N = {N}, got {classes!r}")
 
 
 def check_labels(name, labels, count, classes):

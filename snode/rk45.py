@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snode.arrays import array_module, check_array, elementwise
-from snode.network import Activation, check_activation
+from snode.network import Activation, check_activation, check_space
 from snode.ode import solve
 from snode.scalars import check_positive
 
@@ -118,7 +118,7 @@ class RK45:
             xi(t), (..., N, K).
         """
         linearised = self._linearised(weights, path)
-        at = None if direction is None else _interpolant(direction)
+        at = None if direction is None else _interpolant(check_space(weights, direction))
         xi0 = array_module(path.start).zeros_like(path.start) if xi0 is None else xi0
 
         def rate(t, xi):

@@ -1,5 +1,7 @@
 """First order: each optimiser is its textbook formula on the Euclidean gradient G = h E'."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from conftest import make_problem
@@ -134,6 +136,13 @@ def test_momentum_is_its_formula(problem, momentum):
 def test_the_settings_of_keras_2_are_the_defaults(problem, optimiser, settings):
     default, given = optimiser(Euler(tanh), DECAY), optimiser(Euler(tanh), DECAY, *settings)
     assert np.array_equal(three_updates(problem, default), three_updates(problem, given))
+
+
+@every_optimiser
+def test_a_copy_with_another_setting_starts_anew(problem, optimiser):
+    used = optimiser(Euler(tanh), COST)
+    used.update(problem.weights, problem.x0, problem.y)
+    assert used.state and not dataclasses.replace(used, rate=0.5).state
 
 
 @every_optimiser

@@ -8,7 +8,7 @@ import pytest
 from identities import error, orders, random_like
 
 from snode.arrays import to_numpy
-from snode.euler import _forward_step
+from snode.euler import Euler, _forward_step
 from snode.network import (
     ACTIVATIONS,
     Weights,
@@ -18,11 +18,21 @@ from snode.network import (
     relu,
     tanh,
 )
+from snode.rk45 import RK45
 
 
 @pytest.fixture
 def uvw(problem):
     return problem.weights, problem.direction, random_like(problem.weights, 5)
+
+
+@pytest.mark.parametrize("flow", [Euler(tanh), RK45(tanh)], ids=["euler", "rk45"])
+@pytest.mark.parametrize("L", [3, 5])
+def test_a_direction_of_other_layers_is_refused(flow, L):
+    w, d = (initial_weights(n, 6, dtype=np.float64) for n in (4, L))
+    path = flow.forward(w, np.ones((6, 2)))
+    with pytest.raises(ValueError, match=rf"\(4, 6, 3.0, 'float64'\), got \({L}, 6"):
+        flow.sensitivity(w, path, direction=d)
 
 
 def test_vector_space_axioms(uvw):

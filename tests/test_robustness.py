@@ -8,7 +8,7 @@ from scipy.stats import multivariate_normal, norm
 from snode import Euler, Weights, robustness, tanh
 from snode.arrays import to_numpy
 from snode.linearise import jacobian_rows
-from snode.network import identity
+from snode.network import identity, initial_weights
 from snode.perturbed import infer, noise
 from snode.robustness import (
     NOISE_LEVELS,
@@ -57,6 +57,13 @@ def test_vanishing_noise_changes_nothing_and_strong_noise_does(xp):
     flow, weights, x, labels = labelled(xp)
     weak, strong = accuracy_under_noise(flow, weights, x, labels, (1e-9, 2.0), classes=C)
     assert weak == 0.75 and strong < 0.7
+
+
+@pytest.mark.parametrize("classes", [-1, 0, 1, True, 2.5, 7])
+def test_a_wrong_number_of_classes_is_refused(classes):
+    weights = initial_weights(3, 6, dtype=np.float64)
+    with pytest.raises(ValueError, match="classes: expected an integer from 2 to N = 6"):
+        infer(Euler(tanh), weights, np.ones((6, 2)), classes)
 
 
 def test_no_level_of_one_seed_has_the_noise_of_another_seed():

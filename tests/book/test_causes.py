@@ -1,5 +1,7 @@
 """The suspects of book/_tools/causes.py are what their names say; no entry of its file is lost."""
 
+from multiprocessing import get_context
+
 import causes
 import numpy as np
 import pytest
@@ -33,6 +35,21 @@ def test_the_sum_over_a_batch_is_its_mean_times_its_size():
     z, y = np.ones((12, causes.K)), np.zeros((10, causes.K))
     y[0] = 1
     assert cost.value(z, y) == pytest.approx(np.log(10) + 0.4 * np.vdot(z, z) / 2)
+
+
+def add(path, name):
+    for k in range(20):
+        keep(path, name, str(k), value=k)
+
+
+def test_two_processes_lose_nothing(tmp_path):
+    path = tmp_path / "both.json"
+    both = [get_context("spawn").Process(target=add, args=(path, name)) for name in "ab"]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert {name: len(kept(path, name)) for name in "ab"} == {"a": 20, "b": 20}
 
 
 def test_what_another_process_adds_during_a_run_is_kept(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from cells import DATA, stored
 
+from snode.experiments.results import load
 from snode.files import read_arrays
 
 pytestmark = pytest.mark.numpy_only
@@ -27,6 +28,16 @@ def test_pgd_of_the_results_is_on_the_same_images_and_makes_the_best_no_worse(na
         assert (np.array(found["least"]["within"]) >= before[run]["least"]["within"]).all()
         assert (np.array(found["least"]["within"]) >= np.array(ways)).all()
     assert any(found["nearest"]["PGD, cross-entropy, 0.6"] > 0.05 for found in after.values())
+
+
+def test_a_norm_on_a_radius_lies_within_it():
+    """PGD ends on the border of its ball, and half precision may round that up."""
+    for run in stored("relatives.json")["networks"]:
+        result = load(DATA / f"{run}.json")
+        for attack in ensemble.PGD.values():
+            within = ensemble.summary(result.arrays[f"attacks_{attack}_norm"])["within"][:10]
+            shares = result.content["measurements"]["attacks"][attack]["susceptible"][:10]
+            np.testing.assert_allclose(within, 100 * np.array(shares), atol=0.1)
 
 
 def test_nothing_stored_is_nothing_found(tmp_path):

@@ -127,6 +127,15 @@ def test_what_picks_cells_out_of_many_is_corrected(monkeypatch, need, last):
     assert [o.word for o in found] == 3 * [word]
 
 
+def test_pairs_have_the_same_seed(made):
+    for method, seeds in (("ncg", (0, 2)), ("rmsprop", (1, 2))):
+        for seed in seeds:
+            put(made, "data", 0.9 + seed / 100, method=method, seed=seed)
+    pair = ({"method": "ncg"}, {"method": "rmsprop"})
+    found = contrasts.differences({"statistic": "test accuracy"}, pair, "data", "paper")
+    assert found == pytest.approx([0])
+
+
 @pytest.mark.parametrize("p", [(0.02, 1.0), (1.0, 0.02)], ids=["shown", "false"])
 @pytest.mark.parametrize(("cells", "decided"), [(2, True), (3, False)])
 def test_cells_without_data_are_corrected_for(monkeypatch, p, cells, decided):

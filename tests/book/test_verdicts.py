@@ -1,5 +1,7 @@
 """Verdicts at their edges: which word wins, how many cells are asked for, where a bound lies."""
 
+import itertools
+
 import claims
 import contrasts
 import evidence
@@ -110,6 +112,26 @@ def test_one_seed_does_not_contradict_the_common_image(made):
         choices = {"activation": "tanh", "loss": "ce", "method": method}
         put(made, "data", 0.9, norms(own=[0.5], pgd=[0.8]), **choices)
     assert judged(56).numbers[0].word == "single"
+
+
+def test_networks_that_were_not_attacked_say_nothing_of_the_common_image(made):
+    def without(measured):
+        for name in [k for k in measured.arrays if k.startswith("attacks")]:
+            del measured.arrays[name]
+
+    for method, seed in itertools.product(THREE, (0, 1)):
+        choices = {"activation": "tanh", "loss": "ce", "method": method, "seed": seed}
+        put(made, "data", 0.9, without, **choices)
+    assert judged(56).numbers[0].word == "missing"
+
+
+def test_every_pair_of_ways_needs_a_common_seed(made):
+    seeds = dict(zip(THREE, ((0, 1), (2, 3), (0, 1)), strict=True))
+    for method in THREE:
+        for seed in seeds[method]:
+            put(made, "data", 0.9, pixel(0), method=method, seed=seed)
+    found = {o.name: o for o in special.perturbation_shapes(CLAIMS[57], "data", "paper")}
+    assert found["tanh ℓ²"].word == "undecided"
 
 
 def pixel(k):
