@@ -142,13 +142,15 @@ def _train(options):
             print(untold.pop(), file=sys.stderr, flush=True)
         return tqdm(batches, total=total, unit="batch", leave=False)
 
-    trained = train(
-        run,
-        xp=xp,
-        progress=progress,
-        report=lambda epoch: _report(epoch, run),
-        checkpoint=checkpoint,
-    )
+    told = []
+
+    def report(epoch):
+        told.append(epoch)
+        _report(epoch, run)
+
+    trained = train(run, xp=xp, progress=progress, report=report, checkpoint=checkpoint)
+    if not told:  # the checkpoint was at the end already
+        _report(trained.epochs[-1], run)
     try:
         if options.save is not None:
             trained.weights.save(options.save)
@@ -165,6 +167,8 @@ def _check_files(options):
     named = [path.resolve() for path in named if path is not None]
     if len(set(named)) < len(named):
         raise ValueError(f"expected --output, --save and --checkpoint to differ, got {named[0]}")
+    if options.checkpoint is not None and options.checkpoint.is_dir():
+        raise ValueError(f"--checkpoint: expected a file, got the folder {options.checkpoint}")
     if options.checkpoint is not None and not options.checkpoint.exists():
         check_new(options.checkpoint)
 

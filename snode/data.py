@@ -107,7 +107,7 @@ def load(name, input_range=(0.0, -1.0), resample="triangle", dtype=np.float32):
     OSError
         If a file is missing and cannot be had; see ``snode.mnist``.
     """
-    if name not in SHAPES:
+    if not isinstance(name, str) or name not in SHAPES:
         raise ValueError(f"name: expected one of {', '.join(SHAPES)}, got {name!r}")
     ranges = INPUT_RANGES.values()
     if not isinstance(input_range, (tuple, list)) or tuple(input_range) not in ranges:

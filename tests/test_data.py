@@ -215,6 +215,7 @@ def test_digits_are_whole_and_their_split_is_frozen():
             {"name": "mnist"},
             "name: expected one of digits, mnist14, mnist28, fashion14, fashion28, got 'mnist'",
         ),
+        ({"name": ["digits"]}, r"name: expected one of .*, got \['digits'\]"),
         ({"input_range": (-1, 1)}, r"expected \(0.0, -1.0\) or \(0.0, 1.0\), got \(-1, 1\)"),
         ({"input_range": 1}, "input_range: expected"),
         ({"resample": "cubic"}, "resample: expected one of triangle, mean, got 'cubic'"),

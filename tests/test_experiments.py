@@ -96,7 +96,7 @@ def test_train_prints_a_line_an_epoch_and_writes_the_result_once(tmp_path, capsy
     [
         ({"seed": -1}, "seed: expected a non-negative integer, got -1"),
         ({"epochs": 0}, "epochs: expected a positive integer, got 0"),
-        ({"weight_decay": -1e-8}, "mu4: expected a finite number >= 0"),
+        ({"weight_decay": -1e-8}, "weight_decay: expected a finite number >= 0"),
         ({"batch": 5000}, "batch: expected a whole number from 1 to 1400, got 5000"),
         ({"horizon": 0}, "horizon: expected a positive finite number"),
         ({"rtol": 1e-6}, "rtol: expected a number above 1.19e-06 in float32"),
@@ -107,6 +107,7 @@ def test_train_prints_a_line_an_epoch_and_writes_the_result_once(tmp_path, capsy
         ({"output": "/one", "save": "/tmp/../one"}, "--checkpoint to differ, got /one"),
         ({"checkpoint": "one", "save": "one"}, "--save and --checkpoint to differ, got "),
         ({"checkpoint": "/nowhere/c.npz"}, "there is no folder /nowhere"),
+        ({"checkpoint": "/"}, "--checkpoint: expected a file, got the folder /"),
     ],
 )
 def test_a_bad_value_is_refused_in_one_sentence(options, message, capsys):
@@ -170,6 +171,8 @@ def test_a_training_that_was_stopped_goes_on_from_its_checkpoint(
         assert main(command) == 130
     assert not saved.exists() and main(command) == 0
     assert capsys.readouterr().out.startswith("epoch 2/2")
+    again = command[:-1]  # without --save: all is done, and it says how it ended
+    assert main(again) == 0 and capsys.readouterr().out.startswith("epoch 2/2")
     assert np.array_equal(Weights.load(saved).W, train(Run(method=method, **SMALL)).weights.W)
     other = ["train", *arguments(**SMALL, method=method, seed=1, checkpoint=checkpoint)]
     assert main(other) == 2

@@ -130,7 +130,8 @@ class Run:
             _check(field, value)
             object.__setattr__(self, field.name, value)
         check_positive("horizon", self.horizon)
-        check_positive("std", self.std, zero=True)
+        for name in ("std", "weight_decay", "mu3"):
+            check_positive(name, getattr(self, name), zero=True)
         check_rtol(self.rtol, np.dtype(self.dtype))
         self.optimiser()
         _check_effect(self)
