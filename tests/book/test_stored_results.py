@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cells import ALL_EPOCHS, EQUAL_EPOCHS
+from cells import ALL_EPOCHS, EQUAL_EPOCHS, METHODS, NETWORKS
+from choices import sweep
 
 from snode.experiments.profiles import PROFILES
 from snode.experiments.results import load, load_run
@@ -69,6 +70,30 @@ def test_anything_smaller_is_refused(place, value):
     inside[place[-1]] = value
     with pytest.raises(AssertionError):
         refuse(content, arrays)
+
+
+# The first pass at the paper's size: rows of Table 2 with their seeds, all networks
+ROWS = {"SGD": 5, "SGD w.d.": 5, "NCG": 3, "NCG Sob.": 3, "NCG w.d.": 1}
+SIX = {"method": "rmsprop", "passes": 6}  # for two networks, five seeds
+TO_COME = {"paper-relu-ce-rmsprop-passes=6": (1, 2, 3, 4)}
+TO_COME |= {"paper-tanh-l2-rmsprop-passes=6": (0, 1, 2, 3, 4)}
+
+
+def test_the_first_pass_is_there_but_for_what_is_said_to_come():
+    wanted = [(METHODS[row] | NETWORKS[c], n) for row, n in ROWS.items() for c in NETWORKS]
+    wanted += [(SIX | NETWORKS[column], 5) for column in ("ReLU, CE", "tanh, ℓ²")]
+    paper = PROFILES["paper"]
+    ids = [paper.identify(paper.run(seed=s, **choices)) for choices, n in wanted for s in range(n)]
+    assert len(set(ids)) == len(ids) == 4 * 17 + 2 * 5
+    missing = {name for name in ids if not (DATA / f"{name}.json").exists()}
+    assert missing == {f"{name}-s{s}" for name, seeds in TO_COME.items() for s in seeds}
+
+
+def test_the_ablation_is_complete():
+    plan = sweep()
+    ids = {name for entry in plan.only for name in plan.ids(entry)}
+    assert len(ids) == 90
+    assert all((DATA / f"{name}.json").exists() for name in ids)
 
 
 def test_baselines_are_those_of_the_claims():
